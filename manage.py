@@ -1,0 +1,18 @@
+#!/usr/bin/env python3
+"""The command line of the site: `manage.py serve`, `manage.py pool ...` and Django's own commands."""
+
+import os
+import sys
+
+
+def main() -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "poolsite.settings")
+    try:
+        from django.core.management import execute_from_command_line
+    except ImportError:
+        sys.exit("Django is not installed here: run the command of README.md, section Run it, or activate .venv first.")
+    execute_from_command_line(sys.argv)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,11 @@
+"""Addresses of the site: Django admin, and what the dashboard brings."""
+
+from django.contrib import admin
+from django.urls import include, path
+from django.views.generic import RedirectView
+
+urlpatterns = [
+    path("", RedirectView.as_view(url="/dashboard/"), name="home"),
+    path("admin/", admin.site.urls),
+    path("", include("dashboard.urls")),
+]
