@@ -1,0 +1,183 @@
+"""All settings of the pool: one frozen object, checked once, with unit, default and meaning of each key beside it.
+
+`pool.conf` builds it from Django's settings and the environment, in every process; `docs/settings.md` and the
+dashboard's settings page say what the metadata here says. A value that is not allowed never gets in: building raises
+InvalidConfig with one sentence for each wrong key.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
+
+from pool.domain.config_rules import Problems, contradictions, read_environment, read_mapping
+from pool.domain.errors import InvalidConfig
+from pool.domain.setting import DAY_S, WORKER_CEILING, PerCpu, Setting, seconds, setting, with_variables
+
+__all__ = ["LEVELS", "PRESETS", "SETTINGS", "WORKER_CEILING", "PoolConfig", "find_problems"]
+
+MIB = 1 << 20
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "default": {},
+    "high-throughput": {
+        "min_workers": PerCpu(1),
+        "max_workers": PerCpu(2),
+        "timeout_s": 15.0,
+        "max_jobs_per_worker": 1000,
+        "recycle_threshold": 1000,
+    },
+    "memory-intensive": {"min_workers": 2, "max_workers": 4, "timeout_s": 300.0, "worker_max_rss_mb": 1024},
+}
+
+
+@dataclass(frozen=True, slots=True)
+@with_variables
+class PoolConfig:
+    """What the pool goes by. Defaults, then the preset's values, then POOL, then the environment."""
+
+    preset: str = setting("default", "name", "Set of defaults to start from.", choices=tuple(PRESETS))
+
+    # Where
+    database: str = setting("default", "alias", "The entry of DATABASES that holds the jobs.")
+    task_modules: tuple[str, ...] = setting(
+        (), "modules", "Modules with tasks, besides tasks.py of the installed apps."
+    )
+    run_dir: str = setting("", "path", "Folder of sockets, pid and slot files; empty: var/run of the project.")
+
+    # Workers
+    workers: int = setting(0, "processes", "Workers at the start; 0: as many as CPUs, at least 2.", 0, WORKER_CEILING)
+    min_workers: int = setting(2, "processes", "Never fewer workers than this.", 1, WORKER_CEILING)
+    max_workers: int = setting(
+        8, "processes", "Never more workers than this; raised to `workers` when that is larger.", 1, WORKER_CEILING
+    )
+    queues: tuple[str, ...] = setting((), "names", "Queues the nodes of this project serve; empty: all.")
+
+    # Attempts
+    timeout_s: float = seconds(
+        30.0, "How long an attempt may run when neither its task nor its job says so.", 0.01, 366 * DAY_S
+    )
+    max_attempts: int = setting(4, "attempts", "How often a job is tried in all.", 1, 1000)
+    backoff_base_s: float = seconds(1.0, "Wait before the second attempt.", most=30 * DAY_S)
+    backoff_factor: float = setting(2.0, "factor", "Each further wait is so many times the one before.", 1, 100)
+    backoff_cap_s: float = seconds(30.0, "Longest wait between two attempts.", most=30 * DAY_S)
+    backoff_jitter: float = setting(
+        0.1, "fraction", "A wait is lengthened or shortened at random by up to this part of it.", 0, 1
+    )
+
+    # Sizes
+    max_payload_bytes: int = setting(262_144, "bytes", "Largest arguments of a job, as JSON.", 1024, 64 * MIB)
+    max_result_bytes: int = setting(
+        1_048_576, "bytes", "Largest result of a job, as JSON; a larger one fails the attempt.", 1024, 64 * MIB
+    )
+    max_error_bytes: int = setting(
+        16_384, "bytes", "Longest error message and traceback kept; longer ones are cut.", 256, MIB
+    )
+    max_log_bytes: int = setting(65_536, "bytes", "Output and log lines kept of one attempt; more is cut.", 0, 64 * MIB)
+    max_json_depth: int = setting(100, "levels", "Deepest nesting of arguments and results.", 1, 500)
+
+    # The loop
+    poll_s: float = seconds(1.0, "Longest time until a node looks for jobs when no doorbell rang.", 0.05, 1)
+    prefetch_ms: float = setting(5.0, "milliseconds", "How much work a worker may hold ahead.", 0, 10_000)
+    prefetch_max: int = setting(256, "jobs", "Most jobs a worker holds ahead.", 1, 10_000)
+    claim_batch: int = setting(1000, "jobs", "Most jobs claimed in one transaction.", 1, 10_000)
+
+    # Health
+    beat_s: float = seconds(1.0, "How often a worker and a node show that they live.", 0.05, 60)
+    unhealthy_after_s: float = seconds(5.0, "A worker silent for so long is UNHEALTHY and gets no job.", 0.1, 3600)
+    replace_after_s: float = seconds(10.0, "A worker silent for so long is replaced.", 0.1, 3600)
+    lease_s: float = seconds(30.0, "A node silent for so long loses its jobs to the others.", 0.2, 3600)
+    start_timeout_s: float = seconds(30.0, "A worker must be ready within this time.", 0.1, 3600)
+
+    # Ends of a job and of the pool
+    flag_grace_s: float = seconds(1.0, "Timeout and cancel: time between the flag and the exception.", most=3600)
+    exception_grace_s: float = seconds(4.0, "Timeout and cancel: time between the exception and SIGTERM.", most=3600)
+    term_grace_s: float = seconds(5.0, "Timeout and cancel: time between SIGTERM and SIGKILL.", most=3600)
+    drain_s: float = seconds(60.0, "How long a graceful stop waits for running jobs.", most=DAY_S)
+
+    # Replacement of workers
+    max_jobs_per_worker: int = setting(
+        100, "jobs", "A worker is recycled after so many jobs once it is idle; 0: never."
+    )
+    recycle_threshold: int = setting(
+        500, "jobs", "A worker is recycled after so many jobs at the end of the one in hand; 0: never."
+    )
+    worker_min_age_s: float = seconds(
+        30.0, "A worker younger than this is not recycled for its number of jobs.", most=DAY_S
+    )
+    worker_max_rss_mb: int = setting(512, "MB", "A worker with more memory of its own is recycled; 0: no limit.")
+    restart_budget: int = setting(
+        3, "deaths", "Workers that may die before their first completed job until the next start waits.", 0, 1000
+    )
+    restart_cooldown_s: float = seconds(5.0, "How long that start waits.", most=3600)
+
+    # What is kept
+    keep_completed_s: float = seconds(7 * DAY_S, "How long completed and cancelled jobs are kept.")
+    keep_dead_s: float = seconds(30 * DAY_S, "How long dead letters are kept.")
+    keep_snapshots_s: float = seconds(3600.0, "How long the figures of each second are kept.", 120)
+    keep_minutes_s: float = seconds(2 * DAY_S, "How long the figures of each minute are kept.", 120)
+    keep_hours_s: float = seconds(60 * DAY_S, "How long the figures of each hour are kept; those of days stay.", 120)
+    keep_events_s: float = seconds(30 * DAY_S, "How long events are kept.")
+    prune_batch: int = setting(1000, "rows", "Most rows removed in one transaction.", 1, 100_000)
+
+    # Logs
+    log_level: str = setting(
+        "INFO", "level", "Lowest level that is logged, in every process.", choices=LEVELS, env="LOG_LEVEL"
+    )
+    log_format: str = setting(
+        "auto", "format", "auto: JSON, or readable lines with DEBUG.", choices=("auto", "json", "console")
+    )
+    log_worker_errors: bool = setting(True, "switch", "Workers pass errors on to the node's log.")
+    log_worker_warnings: bool = setting(True, "switch", "Workers pass warnings on.")
+    log_worker_info: bool = setting(False, "switch", "Workers pass on what is at level INFO.")
+    log_worker_debug: bool = setting(False, "switch", "Workers pass on what is at level DEBUG.")
+
+    # Cost
+    cost_per_million_input: float = setting(3.0, "USD", "Price of a million input tokens.")
+    cost_per_million_output: float = setting(15.0, "USD", "Price of a million output tokens.")
+
+    worker_ceiling: ClassVar[int] = WORKER_CEILING
+
+    @classmethod
+    def from_mapping(
+        cls, values: Mapping[str, Any], environment: Mapping[str, str] | None = None, cpus: int = 2
+    ) -> "PoolConfig":
+        """Build it from the POOL setting and the environment, for a machine with so many CPUs."""
+        given, problems = _read(values, environment or {})
+        if problems:
+            raise InvalidConfig(" ".join(problems))
+        return cls(**_completed(given, cpus))
+
+
+SETTINGS: dict[str, Setting] = {item.name: item for item in fields(PoolConfig)}
+
+
+def find_problems(values: Any, environment: Mapping[str, str]) -> Problems:
+    """One sentence for each thing that is wrong, none when all is well."""
+    return _read(values, environment)[1]
+
+
+def _read(values: Any, environment: Mapping[str, str]) -> tuple[dict[str, Any], Problems]:
+    from_project, problems = read_mapping(values, SETTINGS)
+    from_environment, more = read_environment(environment, SETTINGS)
+    given = from_project | from_environment
+    problems += more
+    return given, problems or contradictions(_completed(given, cpus=2))
+
+
+def _completed(given: dict[str, Any], cpus: int) -> dict[str, Any]:
+    """Every setting with its value; sizes that depend on the machine are worked out."""
+    chosen = PRESETS[given.get("preset", "default")] | given
+    chosen = {key: value.on(cpus) if isinstance(value, PerCpu) else value for key, value in chosen.items()}
+    values = {key: item.default for key, item in SETTINGS.items()} | chosen
+    return values | _sizes(chosen, values, cpus)
+
+
+def _sizes(chosen: dict[str, Any], values: dict[str, Any], cpus: int) -> dict[str, int]:
+    """A number of workers that was asked for moves the limits; one that follows the machine keeps to them."""
+    high = chosen.get("max_workers", max(values["max_workers"], chosen.get("min_workers", 0)))
+    low = chosen.get("min_workers", min(values["min_workers"], high))
+    if low > high:
+        return {}
+    wanted = values["workers"] or max(low, min(max(2, cpus), chosen.get("max_workers", WORKER_CEILING)))
+    return {"workers": wanted, "min_workers": min(low, wanted), "max_workers": max(high, wanted)}

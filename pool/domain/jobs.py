@@ -1,0 +1,68 @@
+"""A job as the node holds it, and how an attempt of it ended. Plain values that cross the pipe and the store."""
+
+import msgspec
+
+from pool.domain.states import JobStatus, Outcome
+
+
+class ClaimedJob(msgspec.Struct, gc=False):
+    """What the claim returns of one row. Times are seconds since 1970."""
+
+    id: str
+    task: str
+    queue: str
+    args: str
+    kwargs: str
+    epoch: int
+    attempts: int
+    attempts_base: int
+    interruptions: int
+    losses: int
+    max_attempts: int
+    timeout: float | None
+    backoff: str | None
+    priority: int
+    rank: int
+    run_at: float
+    created_at: float
+    expires_at: float | None
+
+    @property
+    def attempts_left(self) -> int:
+        """Tries that remain after this one. Attempts our own shutdown cut short do not count."""
+        return self.max_attempts - (self.attempts - self.attempts_base - self.interruptions)
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """Why an attempt failed, as text that both databases can store."""
+
+    type: str
+    message: str
+    traceback: str = ""
+
+
+class Ended(msgspec.Struct, frozen=True):
+    """One attempt that ended. Times are seconds since 1970, None when the attempt never began."""
+
+    job: ClaimedJob
+    outcome: Outcome
+    worker: str
+    started_at: float | None
+    finished_at: float
+    result: str | None = None
+    failure: Failure | None = None
+    cpu_ms: float | None = None
+    peak_rss: int | None = None
+    usage: str | None = None
+    retryable: bool = True
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """What becomes of the job after one attempt."""
+
+    status: JobStatus
+    delay_s: float = 0.0
+    refund: bool = False
+    """The attempt does not count: it never began."""
+    interrupted: bool = False
+    lost: bool = False

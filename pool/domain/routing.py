@@ -1,0 +1,87 @@
+"""Which worker gets which job, and how many jobs to hold ahead. Pure: workers are seats, time is microseconds of work.
+
+A worker may hold jobs ahead only while the work in front of it is short: a few milliseconds altogether, and a job of
+which nothing is known goes to an idle worker alone. So a burst of tiny jobs travels in large batches, and no job
+stands behind a long one while another worker is free.
+"""
+
+import heapq
+from collections.abc import Iterable, Sequence
+
+OVERHEAD_US = 20.0
+"""What a job costs beside its own run time: decoding, bookkeeping, encoding."""
+
+SMOOTHING = 0.2
+
+
+class Estimates:
+    """Running mean of the run time per task, in microseconds. Learns slow fast: a rise counts at once."""
+
+    def __init__(self) -> None:
+        self.by_task: dict[str, float] = {}
+
+    def learn(self, task: str, run_us: float) -> None:
+        cost = run_us + OVERHEAD_US
+        known = self.by_task.get(task)
+        if known is None or cost > known * 8:
+            self.by_task[task] = cost
+        else:
+            self.by_task[task] = known + (cost - known) * SMOOTHING
+
+    def of(self, task: str) -> float | None:
+        """Expected cost of one job of the task, or None while nothing is known."""
+        return self.by_task.get(task)
+
+
+class Seat:
+    """A worker as the router sees it."""
+
+    __slots__ = ("count", "key", "load_us", "taken")
+
+    def __init__(self, key: int, load_us: float, count: int) -> None:
+        self.key = key
+        self.load_us = load_us
+        self.count = count
+        self.taken: list[int] = []
+
+    def __lt__(self, other: "Seat") -> bool:
+        return (self.load_us, self.count) < (other.load_us, other.count)
+
+
+def route(costs: Sequence[float | None], seats: Iterable[Seat], ahead_us: float, most: int) -> list[int]:
+    """Give jobs (by their expected cost) to seats, least loaded first; return the indexes of those left over.
+
+    Each seat's `taken` lists the jobs it got. A job of unknown cost, or one longer than `ahead_us`, needs an idle seat.
+    """
+    heap = [seat for seat in seats if seat.count < most]
+    heapq.heapify(heap)
+    left: list[int] = []
+    for index, cost in enumerate(costs):
+        if not heap:
+            left.extend(range(index, len(costs)))
+            break
+        seat = heap[0]
+        expected = ahead_us if cost is None else cost
+        if seat.count and seat.load_us + expected > ahead_us:
+            left.append(index)
+            continue
+        seat.taken.append(index)
+        seat.load_us += expected
+        seat.count += 1
+        if seat.count >= most:
+            heapq.heappop(heap)
+        else:
+            heapq.heapreplace(heap, seat)
+    return left
+
+
+def wanted(seats: Iterable[Seat], mean_us: float | None, ahead_us: float, most: int) -> int:
+    """How many jobs to claim so that every seat has its fill, given the mean cost of late."""
+    total = 0
+    for seat in seats:
+        if mean_us is None:
+            total += seat.count == 0
+            continue
+        room = min(int((ahead_us - seat.load_us) / mean_us), most - seat.count)
+        total += max(room, 1 if seat.count == 0 else 0)
+    return total
