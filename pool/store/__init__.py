@@ -1,0 +1,1 @@
+"""The only writer of the tables: one file per verb, one dialect switch (`database.py`)."""

@@ -1,0 +1,85 @@
+"""Take a batch of jobs for this node: due, in open queues, most urgent first.
+
+One statement moves them to ASSIGNED with a new epoch and the attempt already counted, so that a job which kills its
+worker cannot be tried for ever. It reads one index range per open queue and stops at the batch, whatever waits behind.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from pool.domain.jobs import ClaimedJob
+from pool.store.database import Database
+from pool.store.deltas import Deltas
+
+SQLITE_FIELDS = """id, task, queue, args, kwargs, epoch, attempts, attempts_base, interruptions, losses, max_attempts,
+timeout, backoff, priority, "rank", (julianday(run_at) - 2440587.5) * 86400.0,
+(julianday(created_at) - 2440587.5) * 86400.0, (julianday(expires_at) - 2440587.5) * 86400.0"""
+
+POSTGRES_FIELDS = """j.id::text, j.task, j.queue, j.args::text, j.kwargs::text, j.epoch, j.attempts, j.attempts_base,
+j.interruptions, j.losses, j.max_attempts, j.timeout, j.backoff::text, j.priority, j.rank,
+extract(epoch from j.run_at)::float8, extract(epoch from j.created_at)::float8,
+extract(epoch from j.expires_at)::float8"""
+
+SQLITE_OPEN_QUEUES = "SELECT name FROM pool_queue WHERE NOT paused"
+
+SQLITE_HEAD = """SELECT * FROM (SELECT id, priority, "rank" FROM pool_job WHERE status = 'PENDING' AND queue = ?
+ORDER BY priority DESC, "rank", id LIMIT ?)"""
+
+SQLITE_CLAIM = f"""UPDATE pool_job SET status = 'ASSIGNED', epoch = epoch + 1, attempts = attempts + 1, node = ?
+WHERE id IN (SELECT id FROM ({{heads}}) ORDER BY priority DESC, "rank", id LIMIT ?) RETURNING {SQLITE_FIELDS}"""
+
+POSTGRES_CLAIM = f"""WITH picked AS MATERIALIZED (
+  SELECT head.id FROM pool_queue q CROSS JOIN LATERAL (
+    SELECT id, priority, rank FROM pool_job WHERE status = 'PENDING' AND queue = q.name
+    ORDER BY priority DESC, rank, id LIMIT %s FOR UPDATE SKIP LOCKED) head
+  WHERE NOT q.paused AND (%s::text[] IS NULL OR q.name = ANY(%s::text[]))
+  ORDER BY head.priority DESC, head.rank, head.id LIMIT %s)
+UPDATE pool_job j SET status = 'ASSIGNED', epoch = epoch + 1, attempts = attempts + 1, node = %s
+FROM picked WHERE j.id = picked.id RETURNING {POSTGRES_FIELDS}"""
+
+NEW_QUEUES = """WITH RECURSIVE met(name) AS (
+  SELECT min(queue) FROM pool_job WHERE status = 'PENDING'
+  UNION ALL
+  SELECT (SELECT min(queue) FROM pool_job WHERE status = 'PENDING' AND queue > met.name)
+  FROM met WHERE met.name IS NOT NULL)
+SELECT name FROM met WHERE name IS NOT NULL AND name NOT IN (SELECT name FROM pool_queue)"""
+
+
+def claim(db: Database, node: str, most: int, deltas: Deltas, only: Sequence[str] = ()) -> list[ClaimedJob]:
+    """Lease up to `most` jobs to the node, from the named queues or from all, in the caller's transaction."""
+    rows = _claim_sqlite(db, node, most, only) if db.is_sqlite else _claim_postgres(db, node, most, only)
+    jobs = [ClaimedJob(*row) for row in rows]
+    # RETURNING keeps no order.
+    jobs.sort(key=lambda job: (-job.priority, job.rank, job.id))
+    for job in jobs:
+        deltas.add(job.queue, pending=-1, executing=1)
+    return jobs
+
+
+def meet_queues(db: Database) -> list[str]:
+    """Give every queue that has jobs waiting its row; the names that were new.
+
+    One index seek per queue. An enqueuing process never does this: its transaction may stay open for long.
+    """
+    names = [name for (name,) in db.execute(NEW_QUEUES).fetchall()]
+    for name in names:
+        db.execute("INSERT INTO pool_queue (name) VALUES (%s) ON CONFLICT (name) DO NOTHING", (name,))
+    return names
+
+
+def _claim_sqlite(db: Database, node: str, most: int, only: Sequence[str]) -> list[Any]:
+    queues = [name for (name,) in db.raw.execute(SQLITE_OPEN_QUEUES)]
+    if only:
+        queues = [name for name in queues if name in only]
+    if not queues:
+        return []
+    params: list[Any] = [node]
+    for name in queues:
+        params += (name, most)
+    statement = SQLITE_CLAIM.replace("{heads}", " UNION ALL ".join([SQLITE_HEAD] * len(queues)))
+    return list(db.raw.execute(statement, (*params, most)).fetchall())
+
+
+def _claim_postgres(db: Database, node: str, most: int, only: Sequence[str]) -> list[Any]:
+    names = list(only) or None
+    return list(db.raw.execute(POSTGRES_CLAIM, (most, names, names, most, node)).fetchall())

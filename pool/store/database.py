@@ -1,0 +1,151 @@
+"""One connection of our own to the pool's database, and the one switch between SQLite and PostgreSQL.
+
+The node and the clerk each hold one, apart from Django's thread-local connections: their transactions belong to
+nobody's request, and their waits are short. Statements are written for PostgreSQL, with `%s` and casts; `sql()` makes
+them SQLite's where that is the whole difference, and each verb's file holds both dialects where it is not. Values: ids
+are opaque text, times go in as seconds since 1970 through `at()`.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from typing import Any
+
+from django.db import connections
+from django.db.utils import DatabaseErrorWrapper
+
+LOCK_WAIT_MS = 250
+"""The node never waits longer for a lock: it tries again next turn."""
+
+STATEMENT_MS = 30_000
+"""PostgreSQL ends a statement of ours that runs longer."""
+
+WAL_BACKSTOP_PAGES = 16_384
+"""The clerk checkpoints the write-ahead log of SQLite; a commit does it only past this size."""
+
+Params = Sequence[Any] | Mapping[str, Any]
+
+_CAST = re.compile(r"::[a-z0-9]+(\[\])?")
+
+
+def as_text(at: float) -> str:
+    """Seconds since 1970 as Django writes a DateTimeField in SQLite."""
+    return datetime.fromtimestamp(at, UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
+
+
+def as_datetime(at: float) -> datetime:
+    return datetime.fromtimestamp(at, UTC)
+
+
+class Database:
+    """A connection with hand-written statements. Not thread-safe; never crosses a fork."""
+
+    def __init__(self, alias: str, lock_wait_ms: int = LOCK_WAIT_MS) -> None:
+        self.alias = alias
+        self.vendor: str = connections[alias].vendor
+        self.is_sqlite = self.vendor == "sqlite"
+        self.at: Any = as_text if self.is_sqlite else as_datetime
+        self.lock_wait_ms = lock_wait_ms
+        self._wrapper: Any = None
+        self._raw: Any = None
+        self._sql: dict[str, str] = {}
+
+    @property
+    def raw(self) -> Any:
+        if self._raw is None:
+            self.connect()
+        return self._raw
+
+    def connect(self) -> None:
+        self.close()
+        self._wrapper = connections.create_connection(self.alias)
+        self._wrapper.ensure_connection()
+        raw = self._wrapper.connection
+        if self.is_sqlite:
+            raw.execute(f"PRAGMA busy_timeout={self.lock_wait_ms}")
+            raw.execute(f"PRAGMA wal_autocheckpoint={WAL_BACKSTOP_PAGES}")
+        else:
+            import psycopg
+
+            if not self._wrapper.settings_dict.get("DISABLE_SERVER_SIDE_CURSORS"):
+                raw.prepare_threshold = 3
+            raw.cursor_factory = psycopg.Cursor
+            raw.execute(f"SET lock_timeout = {self.lock_wait_ms}")
+            raw.execute(f"SET statement_timeout = {STATEMENT_MS}")
+            raw.execute("SET plan_cache_mode = force_generic_plan")
+        self._raw = raw
+
+    def close(self) -> None:
+        if self._wrapper is not None:
+            # A connection that cannot even be closed is gone all the same.
+            with suppress(Exception):
+                self._wrapper.close()
+        self._wrapper = self._raw = None
+
+    def is_open_as(self, descriptor: int) -> bool:
+        """Whether the connection still is the one behind this descriptor. PostgreSQL only."""
+        return self._raw is not None and not self._raw.closed and self._raw.fileno() == descriptor
+
+    @property
+    def errors(self) -> DatabaseErrorWrapper:
+        """Context that turns the driver's errors into Django's."""
+        return DatabaseErrorWrapper(self._wrapper or connections[self.alias])
+
+    def sql(self, text: str) -> str:
+        """The statement with the placeholders of this database."""
+        if not self.is_sqlite:
+            return text
+        known = self._sql.get(text)
+        if known is None:
+            known = self._sql[text] = _CAST.sub("", text).replace("%s", "?")
+        return known
+
+    def execute(self, text: str, params: Params = ()) -> Any:
+        return self.raw.execute(self.sql(text), params)
+
+    def executemany(self, text: str, rows: Sequence[Params]) -> int:
+        """Run a statement for every row; the number of rows changed."""
+        cursor = self.raw.cursor()
+        cursor.executemany(self.sql(text), rows)
+        return int(cursor.rowcount)
+
+    def begin(self) -> None:
+        self.raw.execute("BEGIN IMMEDIATE" if self.is_sqlite else "BEGIN")
+
+    def commit(self) -> None:
+        self.raw.execute("COMMIT")
+
+    def rollback(self) -> None:
+        # SQLite has already rolled back by itself after some errors, such as a full disk.
+        if not self.is_sqlite or self.raw.in_transaction:
+            self.raw.execute("ROLLBACK")
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        with self.errors:
+            self.begin()
+            try:
+                yield
+                self.commit()
+            except BaseException:
+                self._undo()
+                raise
+
+    @contextmanager
+    def savepoint(self, name: str) -> Iterator[None]:
+        """A part of a transaction that may fail alone."""
+        self.raw.execute(f"SAVEPOINT {name}")
+        try:
+            yield
+        except BaseException:
+            self.raw.execute(f"ROLLBACK TO SAVEPOINT {name}")
+            self.raw.execute(f"RELEASE SAVEPOINT {name}")
+            raise
+        self.raw.execute(f"RELEASE SAVEPOINT {name}")
+
+    def _undo(self) -> None:
+        try:
+            self.rollback()
+        except Exception:  # noqa: BLE001  the cause is on its way already
+            self.close()

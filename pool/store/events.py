@@ -1,0 +1,38 @@
+"""Rare facts as rows: what operators did and what broke."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import connections
+
+from pool.store.database import Database
+
+INSERT = """INSERT INTO pool_poolevent (at, name, level, node, worker, job, actor, source, data)
+VALUES (%s::timestamptz, %s, %s, %s, %s, %s::uuid, %s, %s, %s::jsonb)"""
+
+
+def write_event(
+    db: Database,
+    at: float,
+    name: str,
+    *,
+    level: str = "info",
+    node: str = "",
+    worker: str = "",
+    job: str | None = None,
+    data: Mapping[str, Any] | None = None,
+) -> None:
+    """From a node or clerk, in its own transaction."""
+    text = json.dumps(dict(data or {}), default=str)
+    db.execute(INSERT, (db.at(at), name, level, node, worker, job, "", "node", text))
+
+
+def write_action(alias: str, name: str, actor: str, source: str, job: Any = None, **data: Any) -> None:
+    """What an operator did, in the caller's transaction over Django's connection."""
+    from django.utils import timezone
+
+    from pool.models import PoolEvent
+
+    assert connections[alias]
+    PoolEvent.objects.using(alias).create(at=timezone.now(), name=name, actor=actor, source=source, job=job, data=data)

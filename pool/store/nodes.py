@@ -1,0 +1,115 @@
+"""Rows of nodes and of their workers: here, beat, gone; and what operators wish of a node."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pool.domain.states import NodeState, WorkerState
+from pool.store import tally
+from pool.store.database import Database
+
+INSERT = """INSERT INTO pool_node (id, host, pid, boot_id, pid_started, run_dir, state, wanted, started_at, last_beat)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s::timestamptz, %s::timestamptz)"""
+
+BEAT = """UPDATE pool_node SET state = %s, workers = %s, problem = %s, last_beat = %s::timestamptz,
+lease_seq = lease_seq + 1 WHERE id = %s"""
+
+LEAVE = """UPDATE pool_node SET state = %s, workers = 0, last_beat = %s::timestamptz, stopped_at = %s::timestamptz
+WHERE id = %s"""
+
+WISHES = """SELECT wanted, stop_requested_at IS NOT NULL, restart_requested_at IS NOT NULL, state
+FROM pool_node WHERE id = %s"""
+
+LIVE = """SELECT id, host, pid, boot_id, pid_started, run_dir, lease_seq FROM pool_node
+WHERE state IN ('STARTING', 'RUNNING', 'DRAINING') AND id <> %s"""
+
+WORKER = """INSERT INTO pool_workersnapshot (id, node, slot, pid, kind, state, healthy, current_jobs, jobs_completed,
+jobs_failed, started_at, last_beat, rss, cpu, ended_at, end_reason)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s::jsonb, %s, %s, %s::timestamptz, %s::timestamptz, %s, %s, %s::timestamptz, %s)
+ON CONFLICT (id) DO UPDATE SET state = excluded.state, healthy = excluded.healthy,
+current_jobs = excluded.current_jobs, jobs_completed = excluded.jobs_completed, jobs_failed = excluded.jobs_failed,
+last_beat = excluded.last_beat, rss = excluded.rss, cpu = excluded.cpu, ended_at = excluded.ended_at,
+end_reason = excluded.end_reason"""
+
+END_WORKERS = """UPDATE pool_workersnapshot SET state = 'TERMINATED', healthy = %s, current_jobs = %s::jsonb,
+ended_at = %s::timestamptz, end_reason = %s WHERE node = %s AND ended_at IS NULL"""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeIdentity:
+    """What proves later whether this very process still lives."""
+
+    id: str
+    host: str
+    pid: int
+    boot_id: str
+    pid_started: int
+    run_dir: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    wanted: int
+    stop: bool
+    restart: bool
+    state: NodeState
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerRow:
+    id: str
+    slot: int
+    pid: int
+    kind: str
+    state: WorkerState
+    healthy: bool
+    current_jobs: str
+    jobs_completed: int
+    jobs_failed: int
+    started_at: float
+    last_beat: float
+    rss: int | None
+    cpu: float | None
+    ended_at: float | None = None
+    end_reason: str = ""
+
+
+def register(db: Database, identity: NodeIdentity, wanted: int, now: float) -> None:
+    i, at = identity, db.at(now)
+    db.execute(INSERT, (i.id, i.host, i.pid, i.boot_id, i.pid_started, i.run_dir, NodeState.STARTING, wanted, at, at))
+
+
+def beat(db: Database, node: str, state: NodeState, workers: int, problem: str, now: float) -> None:
+    db.execute(BEAT, (state, workers, problem, db.at(now), node))
+
+
+def leave(db: Database, node: str, state: NodeState, now: float) -> None:
+    """The node's last word, or the word of whoever found it lost."""
+    db.execute(LEAVE, (state, db.at(now), db.at(now), node))
+    db.execute(
+        END_WORKERS, (False, "[]", db.at(now), "node stopped" if state is NodeState.STOPPED else "node lost", node)
+    )
+    tally.abandon(db, node)
+    db.execute("DELETE FROM pool_workersnapshot WHERE ended_at < %s::timestamptz", (db.at(now - 86400),))
+
+
+def wishes(db: Database, node: str) -> Wishes | None:
+    """What operators want of this node; None when its row is gone."""
+    row = db.execute(WISHES, (node,)).fetchone()
+    return None if row is None else Wishes(row[0], bool(row[1]), bool(row[2]), NodeState(row[3]))
+
+
+def grant_restart(db: Database, node: str) -> None:
+    db.execute("UPDATE pool_node SET restart_requested_at = NULL WHERE id = %s", (node,))
+
+
+def others(db: Database, node: str) -> list[tuple[NodeIdentity, int]]:
+    """Nodes that count as alive beside this one, each with its lease number."""
+    return [(NodeIdentity(*row[:6]), row[6]) for row in db.execute(LIVE, (node,)).fetchall()]
+
+
+def write_workers(db: Database, node: str, rows: Sequence[WorkerRow]) -> None:
+    for r in rows:
+        values: tuple[Any, ...] = (r.id, node, r.slot, r.pid, r.kind, r.state, r.healthy, r.current_jobs)
+        values += (r.jobs_completed, r.jobs_failed, db.at(r.started_at), db.at(r.last_beat), r.rss, r.cpu)
+        db.execute(WORKER, (*values, None if r.ended_at is None else db.at(r.ended_at), r.end_reason))

@@ -1,0 +1,232 @@
+"""The operator's verbs: cancel, retry, discard, pause, resume, scale, stop, restart.
+
+Used by commands, pages, admin and API through Django's own connection. Each is one guarded change with its audit
+entry; zero rows changed is an answer, never an error. Nodes learn of it by the doorbell, or by their poll.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from pool.conf import database_alias
+from pool.domain.config import WORKER_CEILING
+from pool.domain.errors import InvalidOption, JobNotFound, NotPossible, NotReady
+from pool.domain.ids import parse_id
+from pool.domain.states import DEAD_LETTERS, EXECUTING, LIVE_NODES, TERMINAL, WAITING, JobStatus
+from pool.models import Job, Node, Queue, Tally
+from pool.store.doorbell import Reason, ring
+from pool.store.events import write_action
+
+CANCEL_TRIES = 5
+"""A job may move between waiting and executing while we look; each look is one transaction."""
+
+WAITING_COUNTER = {
+    JobStatus.PENDING: "pending",
+    JobStatus.SCHEDULED: "scheduled",
+    JobStatus.BLOCKED: "blocked",
+}
+
+
+class CancelAnswer(StrEnum):
+    CANCELLED = "cancelled"
+    REQUESTED = "requested"
+    FINISHED = "finished"
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who asks, and from where."""
+
+    name: str = ""
+    source: str = ""
+
+
+NOBODY = Actor()
+
+
+def cancel(job_id: Any, by: Actor = NOBODY) -> CancelAnswer:
+    """Cancel a waiting job at once, or ask its node to end a running one. Raises JobNotFound."""
+    alias, pk = database_alias(), _pk(job_id)
+    for _ in range(CANCEL_TRIES):
+        with transaction.atomic(using=alias):
+            answer = _try_cancel(alias, pk, by)
+        if answer is not None:
+            return answer
+    raise NotPossible(f"Job {pk} changes too fast to be cancelled now. Try again.")
+
+
+def retry(job_id: Any, by: Actor = NOBODY) -> None:
+    """Give a dead letter or a cancelled job a fresh budget of attempts. Raises JobNotFound, NotPossible."""
+    alias, pk = database_alias(), _pk(job_id)
+    with transaction.atomic(using=alias):
+        jobs = Job.objects.using(alias).filter(pk=pk)
+        queue = _queue_of(jobs)
+        fresh: dict[str, Any] = dict.fromkeys(("finished_at", "started_at", "cancel_requested_at", "discarded_at"))
+        fresh |= dict.fromkeys(("interruptions", "losses"), 0) | dict.fromkeys(("node", "worker", "cancelled_by"), "")
+        for status in (*DEAD_LETTERS, JobStatus.CANCELLED):
+            was_dead = status in DEAD_LETTERS and jobs.filter(discarded_at=None).exists()
+            changed = jobs.filter(status=status).update(
+                status=JobStatus.PENDING, run_at=timezone.now(), attempts_base=F("attempts"), expires_at=None, **fresh
+            )
+            if changed:
+                _tally(alias, queue, pending=1, dead=-int(was_dead))
+                write_action(alias, "job.retried", by.name, by.source, pk)
+                _ring_after_commit(alias, "jobs")
+                return
+        raise NotPossible(f"Only a failed, timed out or cancelled job can be retried; {pk} is {_status_of(jobs)}.")
+
+
+def discard(job_id: Any, by: Actor = NOBODY) -> None:
+    """Take a dead letter off the list; it is pruned with the finished jobs. Raises JobNotFound, NotPossible."""
+    alias, pk = database_alias(), _pk(job_id)
+    with transaction.atomic(using=alias):
+        jobs = Job.objects.using(alias).filter(pk=pk)
+        queue = _queue_of(jobs)
+        dead = jobs.filter(status__in=DEAD_LETTERS, discarded_at=None)
+        if not dead.update(discarded_at=timezone.now()):
+            raise NotPossible(f"Only a dead letter can be discarded; {pk} is {_status_of(jobs)}.")
+        _tally(alias, queue, dead=-1)
+        write_action(alias, "job.discarded", by.name, by.source, pk)
+
+
+def pause(queue: str, by: Actor = NOBODY) -> bool:
+    """Let no further job of the queue start; False when it was paused already."""
+    return _set_paused(queue, True, by)
+
+
+def resume(queue: str, by: Actor = NOBODY) -> bool:
+    """Let the queue's jobs start again; False when it was not paused."""
+    return _set_paused(queue, False, by)
+
+
+def scale(size: int, by: Actor = NOBODY) -> int:
+    """Ask the live nodes for this many workers in all; the size asked for. Raises InvalidOption, NotReady."""
+    if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= WORKER_CEILING:
+        raise InvalidOption(f"The number of workers must be a whole number from 1 to {WORKER_CEILING}, not {size!r}.")
+    alias = database_alias()
+    with transaction.atomic(using=alias):
+        nodes = list(Node.objects.using(alias).filter(state__in=LIVE_NODES).order_by("started_at"))
+        if not nodes:
+            raise NotReady("No node is running. Start one with: manage.py pool start")
+        if size < len(nodes):
+            raise InvalidOption(
+                f"{len(nodes)} nodes are running, and each needs a worker: ask for {len(nodes)} or more."
+            )
+        share, rest = divmod(size, len(nodes))
+        for index, node in enumerate(nodes):
+            wanted = share + (index < rest)
+            Node.objects.using(alias).filter(pk=node.pk).update(wanted=wanted)
+        write_action(alias, "pool.scale_requested", by.name, by.source, size=size)
+        _ring_after_commit(alias)
+    return size
+
+
+def wanted_size() -> int:
+    """Workers asked for over all live nodes."""
+    nodes = Node.objects.using(database_alias()).filter(state__in=LIVE_NODES)
+    return sum(nodes.values_list("wanted", flat=True))
+
+
+def request_stop(by: Actor = NOBODY, node: str = "") -> int:
+    """Ask live nodes (or one) to drain and leave; how many were asked."""
+    return _ask_nodes("stop_requested_at", "pool.stop_requested", by, node)
+
+
+def request_restart(by: Actor = NOBODY, node: str = "") -> int:
+    """Ask live nodes (or one) to load the code again and replace every worker, busy ones after their job."""
+    return _ask_nodes("restart_requested_at", "pool.restart_requested", by, node)
+
+
+def _try_cancel(alias: str, pk: Any, by: Actor) -> CancelAnswer | None:
+    """One look at the job; None when it changed its state between the statements."""
+    now = timezone.now()
+    jobs = Job.objects.using(alias).filter(pk=pk)
+    queue = _queue_of(jobs)
+    for status in WAITING:
+        fields = {"cancel_requested_at": now, "finished_at": now, "cancelled_by": by.name}
+        if jobs.filter(status=status).update(status=JobStatus.CANCELLED, **fields):
+            _tally(alias, queue, cancelled=1, **{WAITING_COUNTER[status]: -1})
+            write_action(alias, "job.cancelled", by.name, by.source, pk)
+            return CancelAnswer.CANCELLED
+    executing = jobs.filter(status__in=EXECUTING)
+    if executing.filter(cancel_requested_at=None).update(cancel_requested_at=now, cancelled_by=by.name):
+        write_action(alias, "job.cancel_requested", by.name, by.source, pk)
+        _ring_after_commit(alias)
+        return CancelAnswer.REQUESTED
+    if jobs.filter(status__in=TERMINAL).exists():
+        return CancelAnswer.FINISHED
+    return CancelAnswer.REQUESTED if executing.exists() else None
+
+
+def _ask_nodes(column: str, event: str, by: Actor, node: str) -> int:
+    alias = database_alias()
+    with transaction.atomic(using=alias):
+        nodes = Node.objects.using(alias).filter(state__in=LIVE_NODES)
+        if node:
+            nodes = nodes.filter(pk=node)
+        count = nodes.update(**{column: timezone.now()})
+        write_action(alias, event, by.name, by.source, nodes=count)
+        _ring_after_commit(alias)
+    return count
+
+
+def _set_paused(queue: str, paused: bool, by: Actor) -> bool:
+    if not queue or len(queue) > 100:
+        raise InvalidOption("A queue's name has 1 to 100 characters.")
+    alias = database_alias()
+    with transaction.atomic(using=alias):
+        Queue.objects.using(alias).get_or_create(name=queue)
+        moment = timezone.now() if paused else None
+        who = by.name if paused else ""
+        rows = Queue.objects.using(alias).filter(name=queue, paused=not paused)
+        if not rows.update(paused=paused, paused_at=moment, paused_by=who):
+            return False
+        write_action(alias, "queue.paused" if paused else "queue.resumed", by.name, by.source, queue=queue)
+        _ring_after_commit(alias, "control" if paused else "jobs")
+    return True
+
+
+def _pk(job_id: Any) -> Any:
+    pk = parse_id(str(job_id))
+    if pk is None:
+        raise JobNotFound(f"{str(job_id)[:100]!r} is not a job id.")
+    return pk
+
+
+def _queue_of(jobs: Any) -> str:
+    queue = jobs.values_list("queue", flat=True).first()
+    if queue is None:
+        raise JobNotFound
+    return str(queue)
+
+
+def _status_of(jobs: Any) -> str:
+    return str(jobs.values_list("status", flat=True).first())
+
+
+def _tally(alias: str, queue: str, **changes: int) -> None:
+    Tally.objects.using(alias).create(queue=queue, node="", **changes)
+
+
+def _ring_after_commit(alias: str, reason: Reason = "control") -> None:
+    transaction.on_commit(lambda: ring(alias, reason), using=alias)
+
+
+__all__ = [
+    "NOBODY",
+    "Actor",
+    "CancelAnswer",
+    "cancel",
+    "discard",
+    "pause",
+    "request_restart",
+    "request_stop",
+    "resume",
+    "retry",
+    "scale",
+    "wanted_size",
+]

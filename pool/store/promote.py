@@ -1,0 +1,31 @@
+"""Jobs whose time has come move from SCHEDULED to PENDING. They stay out of the claim's index until then."""
+
+from pool.store.database import Database
+from pool.store.deltas import Deltas
+
+BATCH = 2000
+
+SQLITE_PROMOTE = """UPDATE pool_job SET status = 'PENDING' WHERE status = 'SCHEDULED' AND id IN (
+SELECT id FROM pool_job WHERE status = 'SCHEDULED' AND run_at <= ? ORDER BY run_at LIMIT ?) RETURNING queue"""
+
+POSTGRES_PROMOTE = """WITH due AS MATERIALIZED (
+  SELECT id FROM pool_job WHERE status = 'SCHEDULED' AND run_at <= %s ORDER BY run_at LIMIT %s FOR UPDATE SKIP LOCKED)
+UPDATE pool_job j SET status = 'PENDING' FROM due WHERE j.id = due.id RETURNING j.queue"""
+
+SQLITE_NEXT = "SELECT (julianday(min(run_at)) - 2440587.5) * 86400.0 FROM pool_job WHERE status = 'SCHEDULED'"
+POSTGRES_NEXT = "SELECT extract(epoch from min(run_at))::float8 FROM pool_job WHERE status = 'SCHEDULED'"
+
+
+def promote(db: Database, now: float, deltas: Deltas) -> int:
+    """Move up to BATCH due jobs, in the caller's transaction; how many moved."""
+    statement = SQLITE_PROMOTE if db.is_sqlite else POSTGRES_PROMOTE
+    queues = [queue for (queue,) in db.raw.execute(statement, (db.at(now), BATCH)).fetchall()]
+    for queue in queues:
+        deltas.add(queue, scheduled=-1, pending=1)
+    return len(queues)
+
+
+def next_due(db: Database) -> float | None:
+    """When the next scheduled job is due, in seconds since 1970; None when there is none."""
+    row = db.raw.execute(SQLITE_NEXT if db.is_sqlite else POSTGRES_NEXT).fetchone()
+    return None if row is None or row[0] is None else float(row[0])

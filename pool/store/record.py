@@ -1,0 +1,221 @@
+"""Write how attempts ended: completed, tried again, dead, cancelled. Every write carries the epoch of its claim.
+
+First successes, nearly all of what a pool does, go in one statement; everything else goes row by row with its attempt.
+When a batch does not apply whole (a row was fenced, or the database refuses a value) `Redo` is raised: the caller rolls
+back and records the same batch again with `careful=True`, where each row stands alone and a row that cannot be written
+is recorded as failed instead.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import DataError, IntegrityError, InterfaceError, NotSupportedError, ProgrammingError
+
+from pool.domain.jobs import Ended, Failure, Verdict
+from pool.domain.states import DEAD_LETTERS, TERMINAL, JobStatus, Outcome
+from pool.store.database import Database
+from pool.store.deltas import Deltas
+
+DATA_ERRORS = (
+    DataError,
+    IntegrityError,
+    InterfaceError,
+    NotSupportedError,
+    ProgrammingError,
+    UnicodeError,
+    OverflowError,
+)
+
+COUNTER = {
+    JobStatus.COMPLETED: "completed",
+    JobStatus.FAILED: "failed",
+    JobStatus.TIMEOUT: "timeout",
+    JobStatus.CANCELLED: "cancelled",
+    JobStatus.PENDING: "pending",
+    JobStatus.SCHEDULED: "scheduled",
+}
+
+SQLITE_COMPLETE = """UPDATE pool_job SET status = 'COMPLETED', worker = ?, started_at = ?, finished_at = ?, result = ?,
+progress = CASE WHEN progress IS NULL THEN NULL ELSE 1.0 END
+WHERE id = ? AND epoch = ? AND status IN ('ASSIGNED', 'RUNNING')"""
+
+POSTGRES_COMPLETE = """UPDATE pool_job j SET status = 'COMPLETED', worker = v.worker, started_at = v.started_at,
+finished_at = v.finished_at, result = v.result::jsonb,
+progress = CASE WHEN progress IS NULL THEN NULL ELSE 1.0 END
+FROM unnest(%s::text[], %s::timestamptz[], %s::timestamptz[], %s::text[], %s::uuid[], %s::int[])
+  AS v(worker, started_at, finished_at, result, id, epoch)
+WHERE j.id = v.id AND j.epoch = v.epoch AND j.status IN ('ASSIGNED', 'RUNNING')"""
+
+MOVE = """UPDATE pool_job SET status = %s, worker = %s, started_at = %s::timestamptz, finished_at = %s::timestamptz,
+run_at = coalesce(%s::timestamptz, run_at), result = %s::jsonb,
+error = CASE WHEN %s::bool THEN NULL ELSE coalesce(%s::jsonb, error) END,
+progress = CASE WHEN progress IS NOT NULL AND %s::bool THEN 1.0 ELSE progress END,
+usage = coalesce(%s::jsonb, usage), attempts = attempts - %s, interruptions = interruptions + %s, losses = losses + %s
+WHERE id = %s::uuid AND epoch = %s AND status IN ('ASSIGNED', 'RUNNING') AND """
+
+NOT_CANCELLED = "cancel_requested_at IS NULL"
+CANCELLED = "cancel_requested_at IS NOT NULL"
+ANY = "1 = 1"
+
+ATTEMPT = """INSERT INTO pool_attempt (job_id, epoch, number, outcome, node, worker, started_at, finished_at, cpu_ms,
+peak_rss, error_type, error_message, traceback)
+VALUES (%s::uuid, %s, %s, %s, %s, %s, %s::timestamptz, %s::timestamptz, %s, %s, %s, %s, %s)
+ON CONFLICT (job_id, epoch) DO NOTHING"""
+
+
+class Redo(Exception):
+    """The batch must be recorded again, row by row."""
+
+
+@dataclass(slots=True)
+class Recorded:
+    """What the database took: rulings in the order given, as they were written, and how many came too late."""
+
+    written: list[tuple[Ended, JobStatus]] = field(default_factory=list)
+    fenced: list[Ended] = field(default_factory=list)
+
+
+Ruling = tuple[Ended, Verdict]
+
+
+def record(db: Database, node: str, rulings: Sequence[Ruling], deltas: Deltas, *, careful: bool = False) -> Recorded:
+    """Write a batch in the caller's transaction."""
+    recorded = Recorded()
+    quick: list[Ruling] = []
+    others: list[Ruling] = []
+    for ruling in rulings:
+        (quick if not careful and _is_first_success(ruling) else others).append(ruling)
+    if quick:
+        _complete(db, [ended for ended, _ in quick])
+        recorded.written += [(ended, JobStatus.COMPLETED) for ended, _ in quick]
+    for ended, verdict in others:
+        status = _write_alone(db, node, ended, verdict) if careful else _write(db, node, ended, verdict)
+        if status is None:
+            recorded.fenced.append(ended)
+        else:
+            recorded.written.append((ended, status))
+    for ended, status in recorded.written:
+        _count(deltas, ended, status)
+    return recorded
+
+
+def _is_first_success(ruling: Ruling) -> bool:
+    ended, verdict = ruling
+    return verdict.status is JobStatus.COMPLETED and ended.job.attempts == 1 and ended.usage is None
+
+
+def _complete(db: Database, endings: Sequence[Ended]) -> None:
+    at = db.at
+    rows = [(e.worker, at(e.started_at), at(e.finished_at), e.result, e.job.id, e.job.epoch) for e in endings]
+    try:
+        if db.is_sqlite:
+            cursor = db.raw.executemany(SQLITE_COMPLETE, rows)
+        else:
+            cursor = db.raw.execute(POSTGRES_COMPLETE, [list(column) for column in zip(*rows, strict=True)])
+    except DATA_ERRORS + _driver_data_errors(db) as error:
+        raise Redo from error
+    if cursor.rowcount != len(rows):
+        raise Redo
+
+
+def _write_alone(db: Database, node: str, ended: Ended, verdict: Verdict) -> JobStatus | None:
+    """Record one row so that nothing it holds can spoil its neighbours."""
+    try:
+        with db.savepoint("pool_row"):
+            return _write(db, node, ended, verdict)
+    except DATA_ERRORS + _driver_data_errors(db) as error:
+        failure = Failure("UnserialisableResult", f"The database refused the outcome: {type(error).__name__}.")
+        plain = Ended(ended.job, Outcome.UNSERIALISABLE, "", ended.started_at, ended.finished_at, failure=failure)
+        return _write(db, node, plain, Verdict(JobStatus.FAILED))
+
+
+def _write(db: Database, node: str, ended: Ended, verdict: Verdict) -> JobStatus | None:
+    """Write one ruling; the status the row has now, or None when the row is no longer ours."""
+    final = verdict.status in (JobStatus.COMPLETED, JobStatus.CANCELLED)
+    status = verdict.status
+    if not _move(db, ended, verdict, status, ANY if final else NOT_CANCELLED):
+        status = JobStatus.CANCELLED
+        if final or not _move(db, ended, verdict, status, CANCELLED):
+            return None
+    if not verdict.refund:
+        _keep_attempt(db, node, ended, Outcome.CANCELLED if status is JobStatus.CANCELLED else ended.outcome)
+    return status
+
+
+def _move(db: Database, ended: Ended, verdict: Verdict, status: JobStatus, guard: str) -> bool:
+    terminal = status in TERMINAL
+    at, job = db.at, ended.job
+    again_at = None if terminal or verdict.refund and not verdict.delay_s else ended.finished_at + verdict.delay_s
+    completed = status is JobStatus.COMPLETED
+    began = terminal and ended.started_at is not None
+    cursor = db.execute(
+        MOVE + guard,
+        (
+            status,
+            ended.worker if terminal else "",
+            at(ended.started_at) if began else None,
+            at(ended.finished_at) if terminal else None,
+            None if again_at is None else at(again_at),
+            ended.result if completed else None,
+            completed,
+            _error_json(ended.failure),
+            completed,
+            ended.usage,
+            int(verdict.refund),
+            int(verdict.interrupted),
+            int(verdict.lost),
+            job.id,
+            job.epoch,
+        ),
+    )
+    return bool(cursor.rowcount)
+
+
+def _keep_attempt(db: Database, node: str, ended: Ended, outcome: Outcome) -> None:
+    failure = ended.failure or Failure("", "")
+    db.execute(
+        ATTEMPT,
+        (
+            ended.job.id,
+            ended.job.epoch,
+            ended.job.attempts,
+            outcome,
+            node,
+            ended.worker,
+            None if ended.started_at is None else db.at(ended.started_at),
+            db.at(ended.finished_at),
+            ended.cpu_ms,
+            ended.peak_rss,
+            failure.type[:200],
+            failure.message,
+            failure.traceback,
+        ),
+    )
+
+
+def _count(deltas: Deltas, ended: Ended, status: JobStatus) -> None:
+    changes = {"executing": -1, COUNTER[status]: 1}
+    if status in DEAD_LETTERS:
+        changes["dead"] = 1
+    elif status not in TERMINAL and ended.started_at is not None:
+        changes["retried"] = 1
+    deltas.add(ended.job.queue, **changes)
+
+
+def _error_json(failure: Failure | None) -> str | None:
+    if failure is None:
+        return None
+    import json
+
+    return json.dumps({"type": failure.type, "message": failure.message, "traceback": failure.traceback})
+
+
+def _driver_data_errors(db: Database) -> tuple[Any, ...]:
+    if db.is_sqlite:
+        import sqlite3
+
+        return (sqlite3.DataError, sqlite3.IntegrityError, sqlite3.InterfaceError, sqlite3.ProgrammingError)
+    import psycopg
+
+    return (psycopg.DataError, psycopg.IntegrityError, psycopg.ProgrammingError)

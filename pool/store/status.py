@@ -1,0 +1,139 @@
+"""What commands, pages and the API show of the pool: queues, workers, nodes, and the figures of `/metrics`.
+
+Reads only, over Django's connection: counters as they are kept, the last snapshot of each live node, and a bounded look
+at the head of each queue. `pool.store.read` passes these on beside the reads of jobs.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.utils import timezone
+
+from pool.conf import database_alias, get_config
+from pool.domain.figures import QueueView, pool_figures
+from pool.domain.states import LIVE_NODES, JobStatus, NodeState, WorkerState
+from pool.models import Job, Node, Queue, WorkerSnapshot
+from pool.store import tally
+from pool.store.snapshots import latest
+
+HEAD = 100
+"""Jobs at the head of each priority that are asked for their age."""
+
+
+def pool_status(now: datetime | None = None) -> dict[str, Any]:
+    """Give the figures of the pool at this moment: the JSON of `/metrics`."""
+    now, alias = now or timezone.now(), database_alias()
+    tallies = tally.sums(alias)
+    views = {
+        name: QueueView(paused, _age(oldest_run_at(alias, name), now) if _waits(tallies, name) else None)
+        for name, paused in _names(alias, tallies).items()
+    }
+    return pool_figures(now, latest(alias, now), tallies, views)
+
+
+def queues(now: datetime | None = None) -> list[dict[str, Any]]:
+    """List the queues with their counters."""
+    now, alias = now or timezone.now(), database_alias()
+    tallies, rows = tally.sums(alias), Queue.objects.using(alias).in_bulk()
+    names = sorted({*tallies, *rows})
+    return [_queue_dict(name, rows.get(name), tallies.get(name, {}), alias, now) for name in names]
+
+
+def workers(now: datetime | None = None) -> list[dict[str, Any]]:
+    """List the workers of the live nodes."""
+    now, alias = now or timezone.now(), database_alias()
+    live = [node.pk for node in Node.objects.using(alias).filter(state__in=LIVE_NODES) if not _is_silent(node, now)]
+    rows = WorkerSnapshot.objects.using(alias).filter(node__in=live, ended_at=None).order_by("node", "slot")
+    return [_worker_dict(row, now) for row in rows.exclude(state=WorkerState.TERMINATED)]
+
+
+def nodes(now: datetime | None = None, *, ended: bool = False) -> list[dict[str, Any]]:
+    """List the live nodes, newest first, or with `ended` the last hundred of all."""
+    now, rows = now or timezone.now(), Node.objects.using(database_alias()).order_by("-started_at")
+    chosen = rows[:100] if ended else rows.filter(state__in=LIVE_NODES)
+    return [_node_dict(node, now) for node in chosen]
+
+
+def paused_queues() -> set[str]:
+    return set(Queue.objects.using(database_alias()).filter(paused=True).values_list("name", flat=True))
+
+
+def oldest_run_at(alias: str, queue: str) -> datetime | None:
+    """Find since when the oldest of the next jobs of each priority waits: exact for up to HEAD of them."""
+    waiting = Job.objects.using(alias).filter(status=JobStatus.PENDING, queue=queue)
+    oldest, below = None, waiting
+    # One seek per priority in the claim's index, whatever waits behind.
+    while (priority := below.order_by("-priority").values_list("priority", flat=True).first()) is not None:
+        head = waiting.filter(priority=priority).order_by("rank", "id").values_list("run_at", flat=True)[:HEAD]
+        oldest = min([*head, *([oldest] if oldest else [])], default=None)
+        below = waiting.filter(priority__lt=priority)
+    return oldest
+
+
+def iso(at: datetime | None) -> str | None:
+    """Write a time for JSON."""
+    return None if at is None else at.isoformat()
+
+
+def _names(alias: str, tallies: tally.Sums) -> dict[str, bool]:
+    """Every queue that has a row or counters, and whether it is paused."""
+    known = dict(Queue.objects.using(alias).values_list("name", "paused"))
+    return {name: known.get(name, False) for name in sorted({*known, *tallies})}
+
+
+def _waits(tallies: tally.Sums, queue: str) -> bool:
+    return tallies.get(queue, {}).get("pending", 0) > 0
+
+
+def _age(since: datetime | None, now: datetime) -> float | None:
+    return None if since is None else round(max((now - since).total_seconds(), 0.0), 3)
+
+
+def _is_silent(node: Node, now: datetime) -> bool:
+    return node.last_beat < now - timedelta(seconds=get_config().lease_s)
+
+
+def _queue_dict(name: str, row: Queue | None, counters: dict[str, int], alias: str, now: datetime) -> dict[str, Any]:
+    oldest = oldest_run_at(alias, name) if counters.get("pending", 0) > 0 else None
+    return {
+        "name": name,
+        "paused": bool(row and row.paused),
+        "paused_at": iso(row.paused_at) if row else None,
+        "paused_by": (row.paused_by or None) if row else None,
+        **{counter: counters.get(counter, 0) for counter in tally.COUNTERS},
+        "oldest_age": _age(oldest, now),
+    }
+
+
+def _worker_dict(row: WorkerSnapshot, now: datetime) -> dict[str, Any]:
+    return {
+        "id": row.pk,
+        "pid": row.pid,
+        "node": row.node,
+        "kind": row.kind,
+        "state": row.state,
+        "healthy": row.healthy,
+        "current_jobs": row.current_jobs,
+        "jobs_completed": row.jobs_completed,
+        "jobs_failed": row.jobs_failed,
+        "uptime": _age(row.started_at, now),
+        "last_beat": iso(row.last_beat),
+        "rss": row.rss,
+        "cpu": row.cpu,
+    }
+
+
+def _node_dict(node: Node, now: datetime) -> dict[str, Any]:
+    lost = node.state in LIVE_NODES and _is_silent(node, now)
+    return {
+        "id": node.pk,
+        "host": node.host,
+        "pid": node.pid,
+        "state": NodeState.LOST if lost else node.state,
+        "workers": node.workers,
+        "wanted": node.wanted,
+        "started_at": iso(node.started_at),
+        "last_beat": iso(node.last_beat),
+        "stopped_at": iso(node.stopped_at),
+        "problem": node.problem or None,
+    }
