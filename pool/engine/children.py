@@ -1,0 +1,69 @@
+"""The node's two helpers, the nursery and the clerk, as the node sees them: start, hear, notice their end.
+
+Each is a fresh Python process, never a fork of the node, which holds a database connection.
+"""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+import msgspec
+
+BOOT = "import json,sys; sys.path[:]=json.loads(sys.argv.pop(1)); {setup}from {module} import main; main(sys.argv[1:])"
+"""The child gets the node's own import path: how the node was started does not matter then."""
+
+SETUP = "import django; django.setup(); "
+"""For a helper that uses models. The nursery does this itself, because it must tell when it fails."""
+
+PACKET_BYTES = 262_144
+
+
+class Helper:
+    """One helper process on a packet socket. Its end shows as a readable `pidfd`."""
+
+    def __init__(self, module: str, receives: Any, arguments: Sequence[str] = (), *, setup: bool = False) -> None:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        boot = [sys.executable, "-c", BOOT.format(module=module, setup=SETUP if setup else ""), json.dumps(sys.path)]
+        with theirs:
+            process = subprocess.Popen(
+                [*boot, str(theirs.fileno()), str(os.getpid()), *arguments],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                process_group=0,
+            )
+        ours.setblocking(False)
+        self.sock, self.pid = ours, process.pid
+        self.pidfd = os.pidfd_open(process.pid)
+        # The node reaps all its children by waitid; Popen must not report this one as still running.
+        process.returncode = 0
+        self._decode = msgspec.msgpack.Decoder(receives).decode
+
+    def send(self, message: msgspec.Struct, descriptors: tuple[int, ...] = ()) -> bool:
+        """Send one packet; False when the helper is gone or does not listen."""
+        try:
+            socket.send_fds(self.sock, [msgspec.msgpack.encode(message)], descriptors)
+        except OSError:
+            return False
+        return True
+
+    def read(self) -> list[Any]:
+        """Every packet that is there."""
+        messages = []
+        with suppress(OSError, msgspec.MsgspecError):
+            while packet := self.sock.recv(PACKET_BYTES):
+                messages.append(self._decode(packet))
+        return messages
+
+    def end(self, how: int = signal.SIGKILL) -> None:
+        with suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self.pidfd, how)
+
+    def close(self) -> None:
+        self.sock.close()
+        os.close(self.pidfd)

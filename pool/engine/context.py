@@ -1,0 +1,65 @@
+"""What a task with `takes_context=True` gets as its first argument. Lives in the worker, for one attempt."""
+
+import json
+import uuid
+from typing import Any
+
+from pool.domain.errors import JobCancelled, JobTimeout
+from pool.engine import slot as words
+from pool.engine.capture import Capture
+from pool.engine.messages import Task
+from pool.engine.slot import Slot
+
+TIMEOUT_KIND, CANCEL_KIND = 1, 2
+
+
+class JobContext:
+    """The running job's view of itself: who it is, how far it is, whether it should stop."""
+
+    def __init__(self, order: Task, slot: Slot, capture: Capture, task_result: Any) -> None:
+        self.job = str(uuid.UUID(order.id))
+        self.attempt = order.attempt
+        self.task_result = task_result
+        self.usage: dict[str, float] = {}
+        self._order, self._slot, self._capture = order, slot, capture
+
+    def progress(self, fraction: float | None, message: str = "") -> None:
+        """Say how far the job is, from 0 to 1, and what it does now. Costs no message: call it as often as you like."""
+        self._slot.report(fraction, message)
+
+    def step(self, name: str) -> None:
+        """Begin a named step; it stands in the job's log. Raises JobCancelled or JobTimeout when the job should end."""
+        self._capture.add("note", f"step: {name}\n")
+        self._slot.report(None, name)
+        self.check_cancelled()
+
+    def log(self, text: str) -> None:
+        """Add a line to the job's log."""
+        self._capture.add("note", f"{text}\n")
+
+    def add_usage(self, **amounts: float) -> None:
+        """Add to what the job has used, for example input_tokens=120, output_tokens=30."""
+        for name, amount in amounts.items():
+            self.usage[name] = self.usage.get(name, 0) + amount
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the job was asked to end: cancelled by somebody, or past its timeout."""
+        return self._slot.words[words.FLAG] >> 2 == self._order.seq
+
+    @property
+    def draining(self) -> bool:
+        """Whether the node wants to stop: a long job may save its state and return."""
+        return bool(self._slot.words[words.DRAINING])
+
+    def check_cancelled(self) -> None:
+        """Raise JobCancelled or JobTimeout if the job was asked to end."""
+        if self.cancelled:
+            raise interruption(self._slot.words[words.FLAG] & 3)
+
+    def usage_json(self) -> str | None:
+        return json.dumps(self.usage) if self.usage else None
+
+
+def interruption(kind: int) -> JobTimeout | JobCancelled:
+    return JobTimeout() if kind == TIMEOUT_KIND else JobCancelled()

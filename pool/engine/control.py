@@ -1,0 +1,88 @@
+"""Carries out what operators asked for: size, stop, restart, cancel. Read once a second, or when the bell rings."""
+
+from dataclasses import dataclass
+
+from django.db import DatabaseError, InterfaceError
+
+from pool.domain.config import WORKER_CEILING
+from pool.domain.states import NodeState
+from pool.engine.clock import Now
+from pool.engine.dispatch import Dispatch
+from pool.engine.ledger import Ledger
+from pool.engine.messages import Recall
+from pool.engine.pipe import Closed
+from pool.engine.roster import Roster
+from pool.engine.staffing import Staffing
+from pool.engine.watch import Watch
+from pool.logs import get_logger
+from pool.store import nodes
+from pool.store.cancelling import asked_to_cancel
+from pool.store.database import Database
+
+log = get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Asked:
+    """What the node itself must do about it."""
+
+    stop: bool = False
+    restart: bool = False
+    disowned: bool = False
+    """Another node took this one for dead and gave its jobs away."""
+
+
+class Control:
+    def __init__(
+        self,
+        db: Database,
+        node: str,
+        roster: Roster,
+        ledger: Ledger,
+        dispatch: Dispatch,
+        staffing: Staffing,
+        watch: Watch,
+    ) -> None:
+        self.db, self.node, self.roster, self.ledger = db, node, roster, ledger
+        self.dispatch, self.staffing, self.watch = dispatch, staffing, watch
+
+    def look(self, now: Now) -> Asked:
+        """Read the wishes and act on those that concern jobs and size."""
+        try:
+            with self.db.errors:
+                wishes = nodes.wishes(self.db, self.node)
+                cancels = asked_to_cancel(self.db, self.node)
+                if wishes is not None and wishes.restart:
+                    nodes.grant_restart(self.db, self.node)
+        except (DatabaseError, InterfaceError):
+            # The ledger notices, says so and waits; wishes are read again next second.
+            return Asked()
+        for job in cancels:
+            self._cancel(job, now)
+        if wishes is None or wishes.state in (NodeState.LOST, NodeState.STOPPED):
+            return Asked(disowned=True)
+        self._resize(wishes.wanted, now)
+        return Asked(wishes.stop, wishes.restart)
+
+    def _resize(self, wanted: int, now: Now) -> None:
+        wanted = min(max(wanted, 1), WORKER_CEILING)
+        if wanted != self.staffing.wanted:
+            log.info("pool.scaled", before=self.staffing.wanted, wanted=wanted)
+            self.ledger.event(now.wall, "pool.scaled", data={"from": self.staffing.wanted, "to": wanted})
+            self.staffing.wanted = wanted
+
+    def _cancel(self, job: str, now: Now) -> None:
+        if self.dispatch.cancel(job, now):
+            return
+        found = self.roster.holder_of(job)
+        if found is None:
+            return
+        handle, seq = found
+        if seq <= handle.begun_seq():
+            self.watch.cancel(handle, seq, now.mono)
+            return
+        try:
+            # Once it is back it is cancelled with the next look.
+            handle.side.send(Recall())
+        except Closed:
+            return

@@ -1,0 +1,117 @@
+"""Between claim and worker: jobs claimed but not handed out, and the decision who gets which.
+
+A job that finds no seat soon goes back to the database unburnt, where another node may take it.
+"""
+
+import time
+from collections.abc import Callable
+
+from pool.domain.config import PoolConfig
+from pool.domain.jobs import ClaimedJob, Ended, Failure, Verdict
+from pool.domain.routing import Estimates, Seat, route, wanted
+from pool.domain.states import JobStatus, Outcome
+from pool.domain.verdict import UNKNOWN_TASK_DELAY_S, expired
+from pool.engine.clock import Now
+from pool.engine.ledger import Ledger
+from pool.engine.pipe import Closed
+from pool.engine.roster import Roster
+from pool.logs import get_logger
+
+log = get_logger(__name__)
+
+KEPT_S = 1.0
+"""How long a claimed job may wait for a seat before it is given back."""
+
+MEAN_WEIGHT = 0.1
+
+
+class Dispatch:
+    def __init__(self, roster: Roster, ledger: Ledger, config: PoolConfig, knows: Callable[[str], bool]) -> None:
+        self.roster, self.ledger, self.config, self.knows = roster, ledger, config, knows
+        self.estimates = Estimates()
+        self.mean_us: float | None = None
+        self.ready: list[ClaimedJob] = []
+        self._since = 0.0
+        self._unknown: set[str] = set()
+
+    def wants(self) -> int:
+        """How many jobs to claim now."""
+        ahead = self.config.prefetch_ms * 1000
+        most = min(wanted(self._seats(), self.mean_us, ahead, self.config.prefetch_max), self.config.claim_batch)
+        return max(most - len(self.ready), 0)
+
+    def take(self, claimed: list[ClaimedJob], now: Now) -> None:
+        """Claimed jobs come in. Those that cannot run here leave again at once, with no attempt burnt."""
+        if claimed and not self.ready:
+            self._since = now.mono
+        for job in claimed:
+            if job.expires_at is not None and expired(job, now.wall):
+                why = Failure("JobExpired", "The job was not started before its expires_at.")
+                self.ledger.ended(Ended(job, Outcome.ERROR, "", None, now.wall, failure=why, retryable=False))
+            elif not self.knows(job.task):
+                self._postpone(job, now.wall)
+            else:
+                self.ready.append(job)
+
+    def take_back(self, jobs: list[ClaimedJob]) -> None:
+        """Jobs handed out but not begun return, to the front."""
+        self.ready[:0] = jobs
+
+    def learn(self, task: str, run_us: float) -> None:
+        self.estimates.learn(task, run_us)
+        cost = self.estimates.by_task[task]
+        mean = self.mean_us
+        self.mean_us = cost if mean is None or cost > mean * 8 else mean + (cost - mean) * MEAN_WEIGHT
+
+    def hand_out(self) -> None:
+        """Give ready jobs to workers."""
+        if not self.ready:
+            return
+        seats = self._seats()
+        of = self.estimates.of
+        costs = [of(job.task) for job in self.ready]
+        left = route(costs, seats, self.config.prefetch_ms * 1000, self.config.prefetch_max)
+        now_ns = time.monotonic_ns()
+        handles = {handle.index: handle for handle in self.roster.able()}
+        ahead = self.config.prefetch_ms * 1000
+        for seat in seats:
+            if not seat.taken:
+                continue
+            orders = [(self.ready[index], costs[index] or ahead) for index in seat.taken]
+            try:
+                handles[seat.key].give(orders, now_ns)
+            except Closed:
+                # Its death is on the way; the jobs are in its hands and come back with it.
+                continue
+        self.ready = [self.ready[index] for index in left]
+
+    def give_back_late(self, now: Now) -> None:
+        """Claimed jobs that found no seat for a while."""
+        if self.ready and now.mono - self._since > KEPT_S:
+            self.give_back_all(now)
+
+    def give_back_all(self, now: Now) -> None:
+        for job in self.ready:
+            self.ledger.ended(Ended(job, Outcome.INTERRUPTED, "", None, now.wall))
+        self.ready = []
+
+    def cancel(self, job_id: str, now: Now) -> bool:
+        """Cancel a job that is still here; False when it is not."""
+        for index, job in enumerate(self.ready):
+            if job.id == job_id:
+                del self.ready[index]
+                self.ledger.ended(Ended(job, Outcome.CANCELLED, "", None, now.wall))
+                return True
+        return False
+
+    def _seats(self) -> list[Seat]:
+        return [Seat(handle.index, handle.load_us, len(handle.held)) for handle in self.roster.able()]
+
+    def _postpone(self, job: ClaimedJob, wall: float) -> None:
+        if job.task not in self._unknown:
+            self._unknown.add(job.task)
+            log.warning("task.unknown", task=job.task, job=job.id, again_in_s=UNKNOWN_TASK_DELAY_S)
+        why = Failure("UnknownTask", f"No worker knows the task {job.task!r}. The job waits until one does.")
+        ended = Ended(job, Outcome.INTERRUPTED, "", None, wall, failure=why)
+        verdict = Verdict(JobStatus.SCHEDULED, delay_s=UNKNOWN_TASK_DELAY_S, refund=True)
+        self.ledger.pending.rulings.append((ended, verdict))

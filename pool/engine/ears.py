@@ -1,0 +1,36 @@
+"""Waits on every socket and descriptor of the node at once, and calls whoever belongs to it."""
+
+import selectors
+from collections.abc import Callable
+
+from pool.engine.clock import Now, now
+
+Heard = Callable[[Now], None]
+
+
+class Ears:
+    def __init__(self) -> None:
+        self._selector = selectors.DefaultSelector()
+        self._known = self._selector.get_map()
+
+    def watch(self, descriptor: int, heard: Heard) -> None:
+        self._selector.register(descriptor, selectors.EVENT_READ, heard)
+
+    def watches(self, descriptor: int) -> bool:
+        return descriptor >= 0 and descriptor in self._known
+
+    def forget(self, descriptor: int) -> None:
+        if self.watches(descriptor):
+            self._selector.unregister(descriptor)
+
+    def listen(self, rest_s: float) -> None:
+        """Wait up to this long for the next thing to happen, and take in everything that did."""
+        events = self._selector.select(rest_s)
+        moment = now()
+        for key, _ in events:
+            # An earlier event of this round may have ended what this one is about.
+            if self._known.get(key.fileobj) is key:
+                key.data(moment)
+
+    def close(self) -> None:
+        self._selector.close()

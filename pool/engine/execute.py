@@ -1,0 +1,208 @@
+"""One job, from the order to its ending. Runs in the worker's main thread.
+
+Whatever the function does is turned into a value: a return, any exception, an exit, a result that cannot be stored, or
+an interruption by the node. The node's SIGUSR1 raises only while the very job it was meant for is executing.
+"""
+
+import asyncio
+import inspect
+import json
+import time
+import traceback
+from collections.abc import Callable
+from datetime import UTC, datetime
+from types import FrameType
+from typing import Any
+
+from pool.adapters.tasks_api import TaskError, TaskResult, TaskResultStatus, task_finished, task_started
+from pool.domain.config import PoolConfig
+from pool.domain.errors import InvalidPayload, JobInterrupted, JobTimeout, UnknownTask
+from pool.domain.payload import clean_text, encode_result
+from pool.domain.states import Outcome
+from pool.engine import slot as words
+from pool.engine.capture import Capture
+from pool.engine.context import JobContext, interruption
+from pool.engine.messages import JobDone, JobFailed, Task
+from pool.engine.slot import Slot
+
+DJANGO_RECEIVERS = 1
+"""Receivers that Django itself connects to each task signal, to log it. Our own log lines say the same."""
+
+WORKER = "pool.engine.worker"
+
+Ending = JobDone | JobFailed
+
+
+class Executor:
+    """Runs orders one after the other. Keeps no trace of one for the next."""
+
+    def __init__(self, worker: str, slot: Slot, capture: Capture, tasks: dict[str, Any], config: PoolConfig) -> None:
+        self.worker, self.slot, self.capture, self.tasks, self.config = worker, slot, capture, tasks, config
+        self.interruptible = 0
+        self.context: JobContext | None = None
+        self._stop_loop: Callable[[int], None] | None = None
+
+    def run(self, order: Task) -> Ending:
+        """Execute one job and say how it ended."""
+        self.context = None
+        self.capture.start()
+        cpu = time.process_time_ns()
+        started = time.monotonic_ns()
+        self.slot.begin(order.seq, bytes.fromhex(order.id.replace("-", "")), started)
+        try:
+            result = self._call(order)
+            text = encode_result(result, self.config.max_result_bytes, self.config.max_json_depth)
+        except BaseException as error:  # noqa: BLE001  whatever a job raises is its ending
+            return self._failed(order, error, started, time.monotonic_ns(), time.process_time_ns() - cpu)
+        return JobDone(order.seq, started, time.monotonic_ns(), time.process_time_ns() - cpu, text)
+
+    def interrupt(self, _signal: int, _frame: FrameType | None) -> None:
+        """Handler of SIGUSR1: raise inside the job the node means, and only there."""
+        word = self.slot.words[words.INTERRUPT]
+        if not self.interruptible or word >> 2 != self.interruptible:
+            return
+        if self._stop_loop is not None:
+            self._stop_loop(word & 3)
+            return
+        self.interruptible = 0
+        raise interruption(word & 3)
+
+    @property
+    def usage(self) -> str | None:
+        """What the last job said it used, as JSON."""
+        return self.context.usage_json() if self.context is not None else None
+
+    def _call(self, order: Task) -> Any:
+        task = self.tasks.get(order.name)
+        if task is None:
+            raise UnknownTask(f"This worker knows no task {order.name!r}.")
+        args, kwargs = json.loads(order.args), json.loads(order.kwargs)
+        told = _somebody_listens()
+        result = self._task_result(task, order, args, kwargs) if told or task.takes_context else None
+        if task.takes_context:
+            self.context = JobContext(order, self.slot, self.capture, result)
+            args = [self.context, *args]
+        if told:
+            return self._invoke_aloud(order, task, args, kwargs, result)
+        return self._invoke(order, task, args, kwargs)
+
+    def _invoke(self, order: Task, task: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        try:
+            if inspect.iscoroutinefunction(task.func):
+                return self._run_async(order, task.func, args, kwargs)
+            self.interruptible = order.seq
+            return task.func(*args, **kwargs)
+        finally:
+            self.interruptible = 0
+
+    def _invoke_aloud(self, order: Task, task: Any, args: list[Any], kwargs: dict[str, Any], result: Any) -> Any:
+        """Invoke between Django's two signals."""
+        task_started.send_robust(sender=type(task.get_backend()), task_result=result)
+        try:
+            value = self._invoke(order, task, args, kwargs)
+        except BaseException as error:
+            self._tell_finished(task, result, error)
+            raise
+        self._tell_finished(task, result, None, value)
+        return value
+
+    def _run_async(self, order: Task, function: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """Run a coroutine on a loop of its own. An interruption cancels it, so that its cleanup runs."""
+        asked: list[int] = []
+
+        async def main() -> Any:
+            loop, running = asyncio.get_running_loop(), asyncio.current_task()
+            assert running is not None
+
+            def stop(kind: int) -> None:
+                asked.append(kind)
+                loop.call_soon_threadsafe(running.cancel)
+
+            self._stop_loop = stop
+            self.interruptible = order.seq
+            try:
+                return await function(*args, **kwargs)
+            except asyncio.CancelledError:
+                if asked:
+                    raise interruption(asked[0]) from None
+                raise
+            finally:
+                self.interruptible = 0
+                self._stop_loop = None
+
+        return asyncio.run(main())
+
+    def _failed(self, order: Task, error: BaseException, started: int, ended: int, cpu: int) -> JobFailed:
+        outcome, retryable = Outcome.ERROR, True
+        if isinstance(error, JobInterrupted) and self._was_asked(order.seq):
+            outcome = Outcome.TIMEOUT if isinstance(error, JobTimeout) else Outcome.CANCELLED
+        elif isinstance(error, InvalidPayload):
+            outcome, retryable = Outcome.UNSERIALISABLE, False
+        limit = self.config.max_error_bytes
+        kind = type(error)
+        return JobFailed(
+            order.seq,
+            started,
+            ended,
+            cpu,
+            outcome,
+            clean_text(f"{kind.__module__}.{kind.__qualname__}", 200),
+            clean_text(_message(error), limit),
+            clean_text(_traceback(error), limit),
+            retryable,
+            tainted=isinstance(error, MemoryError),
+        )
+
+    def _was_asked(self, seq: int) -> bool:
+        return seq in (self.slot.words[words.INTERRUPT] >> 2, self.slot.words[words.FLAG] >> 2)
+
+    def _task_result(self, task: Any, order: Task, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        now = datetime.now(UTC)
+        return TaskResult(
+            task=task,
+            id=order.id,
+            status=TaskResultStatus.RUNNING,
+            enqueued_at=datetime.fromtimestamp(order.created_at, UTC),
+            started_at=now,
+            last_attempted_at=now,
+            finished_at=None,
+            args=args,
+            kwargs=kwargs,
+            backend=task.backend,
+            errors=[],
+            worker_ids=[self.worker] * order.attempt,
+        )
+
+    def _tell_finished(self, task: Any, result: Any, error: BaseException | None, value: Any = None) -> None:
+        status = TaskResultStatus.SUCCESSFUL if error is None else TaskResultStatus.FAILED
+        object.__setattr__(result, "status", status)
+        object.__setattr__(result, "finished_at", datetime.now(UTC))
+        if error is None:
+            object.__setattr__(result, "_return_value", value)
+        else:
+            kind = type(error)
+            path = f"{kind.__module__}.{kind.__qualname__}"
+            result.errors.append(TaskError(exception_class_path=path, traceback=_traceback(error)))
+        task_finished.send_robust(sender=type(task.get_backend()), task_result=result)
+
+
+def _somebody_listens() -> bool:
+    return len(task_started.receivers) > DJANGO_RECEIVERS or len(task_finished.receivers) > DJANGO_RECEIVERS
+
+
+def _message(error: BaseException) -> str:
+    try:
+        return str(error)
+    except BaseException:  # noqa: BLE001  a str() of the job's own may raise anything
+        return f"<the message of this {type(error).__name__} cannot be shown>"
+
+
+def _traceback(error: BaseException) -> str:
+    """The traceback from the job's own frames on."""
+    try:
+        place = error.__traceback__
+        while place is not None and place.tb_frame.f_globals.get("__name__") == __name__:
+            place = place.tb_next
+        return "".join(traceback.format_exception(type(error), error, place or error.__traceback__))
+    except BaseException:  # noqa: BLE001  likewise
+        return f"<the traceback of this {type(error).__name__} cannot be shown>"

@@ -1,0 +1,161 @@
+"""One worker as the node sees it: its sockets, its slot, the jobs it holds, and what is being done to it.
+
+No policy here: who decides is `pool.domain`, who acts is the node.
+"""
+
+import os
+import signal
+import socket
+from contextlib import suppress
+from dataclasses import dataclass
+
+from pool.domain.jobs import ClaimedJob
+from pool.domain.stages import Stage
+from pool.domain.states import Outcome, WorkerState
+from pool.engine import linux
+from pool.engine import slot as words
+from pool.engine.messages import Fact, Leave, RunJobs, SideFact, Task
+from pool.engine.pipe import Pipe
+from pool.engine.slot import Slot
+
+
+@dataclass(slots=True)
+class Held:
+    """A job in a worker's hands, begun or not."""
+
+    job: ClaimedJob
+    handed_ns: int
+    cost_us: float
+    begun: bool = False
+    """RUNNING stands in the database."""
+
+
+@dataclass(slots=True)
+class End:
+    """A running job that is being ended, stage by stage."""
+
+    seq: int
+    outcome: Outcome
+    asked_at: float
+    stage: Stage = Stage.NONE
+
+
+class Handle:
+    def __init__(self, worker: str, index: int, slot: Slot, now: float) -> None:
+        ours, theirs = socket.socketpair()
+        ours_side, theirs_side = socket.socketpair()
+        self.worker, self.index, self.slot = worker, index, slot
+        self.main: Pipe[Fact] = Pipe(ours, Fact, blocking=False)
+        self.side: Pipe[SideFact] = Pipe(ours_side, SideFact, blocking=False)
+        self.theirs = (theirs, theirs_side)
+        self.pid, self.pidfd = 0, -1
+        self.state = WorkerState.STARTING
+        self.held: dict[int, Held] = {}
+        self.load_us = 0.0
+        self.born_at = self.beat_at = now
+        self.poked_at = now
+        self.poke_unanswered = False
+        self.retiring = ""
+        self.left = False
+        self.end: End | None = None
+        self.said: list[tuple[float, str, str]] = []
+        self.usage: str | None = None
+        self.progress_seen = 0
+        self.recalled_for = 0
+        self.jobs_completed = self.jobs_failed = 0
+        self.rss: int | None = None
+        self.cpu: float | None = None
+        self.cpu_total_s = 0.0
+        self.measured_at = now
+        self.death_reason = ""
+        self._next_seq = 1
+
+    def born(self, pid: int) -> None:
+        """The nursery, or the worker itself, told its pid."""
+        if self.pid:
+            return
+        self.pid = pid
+        with suppress(ProcessLookupError):
+            self.pidfd = os.pidfd_open(pid)
+
+    def give(self, orders: list[tuple[ClaimedJob, float]], now_ns: int) -> None:
+        """Hand over jobs. Raises Closed when the worker is gone; the jobs are held then all the same."""
+        tasks = []
+        for job, cost in orders:
+            seq = self._next_seq
+            self._next_seq = seq + 1
+            self.held[seq] = Held(job, now_ns, cost)
+            self.load_us += cost
+            attempt = job.attempts
+            tasks.append(
+                Task(seq, job.id, job.task, job.args, job.kwargs, job.queue, attempt, job.max_attempts, job.created_at)
+            )
+        if self.state is WorkerState.IDLE:
+            self.state = WorkerState.BUSY
+        self.main.send(RunJobs(tasks))
+
+    def take_back(self, seq: int) -> Held | None:
+        """The job is no longer in the worker's hands: it ended, or came back unbegun."""
+        held = self.held.pop(seq, None)
+        if held is None:
+            return None
+        self.load_us -= held.cost_us
+        if not self.held:
+            self.load_us = 0.0
+            if self.state is WorkerState.BUSY:
+                self.state = WorkerState.IDLE
+        if self.end is not None and self.end.seq == seq:
+            self.end = None
+        return held
+
+    def leave(self) -> None:
+        """Tell it to go when its hands are empty."""
+        self.left = True
+        self.state = WorkerState.TERMINATING
+        self.main.send(Leave())
+
+    def running(self) -> tuple[int, int] | None:
+        """Number and start (monotonic nanoseconds) of the job it executes now."""
+        started = self.slot.words[words.STARTED]
+        seq = self.slot.words[words.SEQ]
+        return (seq, started) if started and seq in self.held else None
+
+    def begun_seq(self) -> int:
+        """Number of the last job it began."""
+        return self.slot.words[words.SEQ]
+
+    def kill(self, reason: str) -> None:
+        """End the worker and all of its process group."""
+        self.death_reason = self.death_reason or reason
+        if self.pid:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, signal.SIGKILL)
+            self.signal(signal.SIGKILL)
+
+    def signal(self, number: int) -> None:
+        # Through the descriptor: a pid may be somebody else's by now.
+        if self.pidfd >= 0:
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self.pidfd, number)
+
+    def measure(self, now: float) -> None:
+        """Read memory, and the share of a core since the last look."""
+        if not self.pid:
+            return
+        self.rss = linux.rss(self.pid)
+        used, span_s = linux.cpu_s(self.pid), now - self.measured_at
+        self.cpu = round(max(used - self.cpu_total_s, 0.0) / span_s, 3) if span_s > 0 else None
+        self.cpu_total_s, self.measured_at = used, now
+
+    def hand_over_sockets(self) -> None:
+        """Our copies of the worker's ends must go, or its death would not show as end of file."""
+        for sock in self.theirs:
+            sock.close()
+
+    def close(self) -> None:
+        self.hand_over_sockets()
+        self.main.close()
+        self.side.close()
+        if self.pidfd >= 0:
+            os.close(self.pidfd)
+            self.pidfd = -1

@@ -1,0 +1,115 @@
+"""Other nodes of the pool: who this one is, which of them are gone, and what becomes of their jobs.
+
+A node on this host is proven dead by its boot, its pid and that pid's start time. A node elsewhere is taken for dead
+when this one has itself seen its lease number unchanged for a whole lease, on its own monotonic clock.
+"""
+
+import os
+import secrets
+import socket
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pool.domain.retry import Backoff
+from pool.domain.states import NodeState
+from pool.engine import linux
+from pool.engine.slot import begun_jobs
+from pool.logs import get_logger
+from pool.store import nodes
+from pool.store.database import Database
+from pool.store.deltas import Deltas
+from pool.store.doorbell import BELL_PREFIX
+from pool.store.events import write_event
+from pool.store.nodes import NodeIdentity
+from pool.store.rescue import BATCH, rescue
+
+log = get_logger(__name__)
+
+SLOTS_PREFIX, OUTPUT_PREFIX = "slots-", "out-"
+
+
+def new_identity(run_dir: Path) -> NodeIdentity:
+    pid = os.getpid()
+    return NodeIdentity(
+        id=secrets.token_hex(16),
+        host=socket.gethostname(),
+        pid=pid,
+        boot_id=linux.boot_id(),
+        pid_started=linux.start_time(pid),
+        run_dir=str(run_dir),
+    )
+
+
+def slots_path(identity: NodeIdentity) -> Path:
+    return Path(identity.run_dir) / f"{SLOTS_PREFIX}{identity.id[:12]}"
+
+
+def output_path(identity: NodeIdentity, worker: str) -> Path:
+    """Where a worker's output below Python goes; the node reads it when the worker is dead."""
+    return Path(identity.run_dir) / f"{OUTPUT_PREFIX}{identity.id[:12]}-{worker}"
+
+
+def clear_files(identity: NodeIdentity) -> None:
+    """Remove what a node that ended, or was killed, has in the run folder."""
+    folder = Path(identity.run_dir)
+    with suppress(OSError):
+        for prefix in (SLOTS_PREFIX, BELL_PREFIX, OUTPUT_PREFIX):
+            for path in folder.glob(f"{prefix}{identity.id[:12]}*"):
+                path.unlink(missing_ok=True)
+
+
+@dataclass(slots=True)
+class _Seen:
+    lease: int
+    since: float
+
+
+@dataclass(slots=True)
+class Kin:
+    """Watches the other nodes; called once a second, in a transaction of its own."""
+
+    me: NodeIdentity
+    lease_s: float
+    backoff: Backoff
+    _seen: dict[str, _Seen] = field(default_factory=dict)
+
+    def rescue_lost(self, db: Database, mono: float, wall: float) -> int:
+        """Give back the jobs of nodes that are gone; how many jobs."""
+        given_back = 0
+        for other, lease in nodes.others(db, self.me.id):
+            if self._is_lost(other, lease, mono):
+                given_back += self._rescue(db, other, wall)
+        return given_back
+
+    def _is_lost(self, other: NodeIdentity, lease: int, mono: float) -> bool:
+        if other.host == self.me.host and other.boot_id:
+            if other.boot_id != self.me.boot_id:
+                return True
+            if linux.start_time(other.pid) != other.pid_started:
+                return True
+        seen = self._seen.get(other.id)
+        if seen is None or seen.lease != lease:
+            self._seen[other.id] = _Seen(lease, mono)
+            return False
+        return mono - seen.since > self.lease_s
+
+    def _rescue(self, db: Database, other: NodeIdentity, wall: float) -> int:
+        begun = begun_jobs(slots_path(other)) if other.host == self.me.host else None
+        given_back = 0
+        while True:
+            deltas = Deltas()
+            with db.transaction():
+                recorded = rescue(db, other.id, begun, self.backoff, deltas, wall)
+                deltas.write(db, self.me.id)
+                count = len(recorded.written)
+                if count < BATCH:
+                    nodes.leave(db, other.id, NodeState.LOST, wall)
+                    write_event(db, wall, "node.lost", level="error", node=other.id, data={"jobs": given_back + count})
+            given_back += count
+            if count < BATCH:
+                break
+        if other.host == self.me.host:
+            clear_files(other)
+        log.warning("node.lost", lost=other.id, host=other.host, pid=other.pid, jobs_given_back=given_back)
+        return given_back

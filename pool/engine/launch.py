@@ -1,0 +1,37 @@
+"""Start a node in this process, after making sure that it can work: database, schema, run folder."""
+
+from contextlib import suppress
+
+from django.db import DatabaseError, InterfaceError, connections
+from django.db.migrations.executor import MigrationExecutor
+
+from pool import logs
+from pool.conf import get_config, run_dir
+from pool.domain.errors import NotReady
+from pool.engine.node import Node
+
+log = logs.get_logger(__name__)
+
+
+def require_schema(alias: str) -> None:
+    """Raise NotReady with the sentence to act on when the pool's tables are missing or older than the code."""
+    connection = connections[alias]
+    try:
+        executor = MigrationExecutor(connection)
+        missing = executor.migration_plan([key for key in executor.loader.graph.leaf_nodes() if key[0] == "pool"])
+    except (DatabaseError, InterfaceError) as error:
+        raise NotReady(f"The database {alias!r} cannot be used: {str(error).strip()}") from error
+    finally:
+        with suppress(DatabaseError, InterfaceError):
+            connection.close()
+    if missing:
+        names = ", ".join(f"{migration.app_label}.{migration.name}" for migration, _ in missing)
+        raise NotReady(f"The database is not migrated ({names} is missing). Run: manage.py migrate")
+
+
+def run_node(workers: int | None = None) -> int:
+    """Run a node until it is told to leave; its exit code."""
+    config = get_config()
+    logs.configure("node")
+    require_schema(config.database)
+    return Node(config, run_dir(), workers or config.workers).run()

@@ -1,0 +1,133 @@
+"""The node's links to its workers and helpers: which descriptor belongs to whom, and what happens when it speaks."""
+
+import signal
+from contextlib import suppress
+
+from pool.engine.children import Helper
+from pool.engine.clock import Now
+from pool.engine.ears import Ears
+from pool.engine.handle import Handle
+from pool.engine.hearing import Hearing
+from pool.engine.loss import collect_exit
+from pool.engine.messages import ClerkFact, ClerkSaw
+from pool.engine.pipe import BrokenFrame, Closed
+from pool.engine.reporting import Reporting
+from pool.engine.roster import Roster
+from pool.engine.staffing import Staffing
+from pool.engine.undertaker import Undertaker
+from pool.logs import get_logger
+
+log = get_logger(__name__)
+
+CLERK_PAUSE_S = 2.0
+"""Before a clerk that died is replaced."""
+
+
+class Links:
+    def __init__(
+        self,
+        ears: Ears,
+        roster: Roster,
+        staffing: Staffing,
+        hearing: Hearing,
+        undertaker: Undertaker,
+        reporting: Reporting,
+    ) -> None:
+        self.ears, self.roster, self.staffing = ears, roster, staffing
+        self.hearing, self.undertaker, self.reporting = hearing, undertaker, reporting
+        self.clerk: Helper | None = None
+        self.clerk_due = 0.0
+        self.death_seen = False
+
+    def connect(self, handle: Handle) -> None:
+        """Listen to a worker that was just asked for."""
+        self.ears.watch(handle.main.fileno(), lambda now: self._hear_main(handle, now))
+        self.ears.watch(handle.side.fileno(), lambda now: self._hear_side(handle, now))
+
+    def open_helpers(self, now: Now) -> None:
+        """Start the nursery and the clerk, or start them again when their time has come."""
+        if self.staffing.nursery is None and now.mono >= self.staffing.loads.next_start():
+            nursery = self.staffing.open_nursery()
+            self.ears.watch(nursery.sock.fileno(), self._hear_nursery)
+            self.ears.watch(nursery.pidfd, self._nursery_ended)
+        if self.clerk is None and now.mono >= self.clerk_due:
+            clerk = self.clerk = Helper("pool.engine.clerk", ClerkFact, setup=True)
+            self.undertaker.other_children = {clerk.pid}
+            self.ears.watch(clerk.sock.fileno(), self._hear_clerk)
+            self.ears.watch(clerk.pidfd, self._clerk_ended)
+
+    def flush(self) -> None:
+        """Send orders that a worker's socket did not take at once."""
+        for handle in self.roster:
+            for pipe in (handle.main, handle.side):
+                if pipe.unsent:
+                    with suppress(Closed):
+                        pipe.flush()
+
+    def close(self) -> None:
+        for handle in self.roster:
+            handle.kill("node ends")
+        for helper in (self.staffing.nursery, self.clerk):
+            if helper is not None:
+                helper.end(signal.SIGTERM)
+
+    def _hear_main(self, handle: Handle, now: Now) -> None:
+        try:
+            self.hearing.facts(handle, handle.main.read(), now)
+        except Closed:
+            self.ears.forget(handle.main.fileno())
+            if not handle.pid:
+                self._bury(handle, now)
+        except BrokenFrame as error:
+            handle.kill(f"it sent {error}")
+
+    def _hear_side(self, handle: Handle, _now: Now) -> None:
+        try:
+            self.hearing.side_facts(handle, handle.side.read())
+        except Closed:
+            self.ears.forget(handle.side.fileno())
+        except BrokenFrame as error:
+            handle.kill(f"it sent {error}")
+
+    def _hear_nursery(self, _now: Now) -> None:
+        self.staffing.hear_nursery()
+        self._watch_lives()
+
+    def _watch_lives(self) -> None:
+        """A worker's end shows at its process descriptor, known once its pid is."""
+        for handle in self.roster:
+            if handle.pidfd >= 0 and not self.ears.watches(handle.pidfd):
+                self.ears.watch(handle.pidfd, lambda now, one=handle: self._bury(one, now))  # type: ignore[misc]
+
+    def _nursery_ended(self, now: Now) -> None:
+        nursery = self.staffing.nursery
+        if nursery is not None:
+            self._hear_nursery(now)
+            self._reap(nursery)
+            self.staffing.close_nursery(now.mono)
+
+    def _hear_clerk(self, _now: Now) -> None:
+        if self.clerk is not None:
+            for fact in self.clerk.read():
+                if isinstance(fact, ClerkSaw):
+                    self.reporting.pss = fact.pss
+
+    def _clerk_ended(self, now: Now) -> None:
+        if self.clerk is not None:
+            log.warning("clerk.ended")
+            self._reap(self.clerk)
+            self.clerk.close()
+            self.clerk = None
+            self.clerk_due = now.mono + CLERK_PAUSE_S
+
+    def _bury(self, handle: Handle, now: Now) -> None:
+        for descriptor in (handle.main.fileno(), handle.side.fileno(), handle.pidfd):
+            self.ears.forget(descriptor)
+        last_row = self.reporting.last_row(handle, now, handle.retiring or handle.death_reason)
+        self.undertaker.bury(handle, now, last_row)
+        self.death_seen = True
+
+    def _reap(self, helper: Helper) -> None:
+        self.ears.forget(helper.sock.fileno())
+        self.ears.forget(helper.pidfd)
+        log.debug("helper.ended", pid=helper.pid, how=str(collect_exit(helper.pidfd)))

@@ -1,0 +1,148 @@
+"""What the kernel knows and Python does not wrap: death signals, subreapers, start times, descendants, memory.
+
+Used by every process of the engine. Nothing here knows jobs or workers.
+"""
+
+import ctypes
+import os
+import signal
+import time
+from contextlib import suppress
+from pathlib import Path
+
+PR_SET_PDEATHSIG = 1
+PR_SET_CHILD_SUBREAPER = 36
+
+PAGE = os.sysconf("SC_PAGE_SIZE")
+TICKS = os.sysconf("SC_CLK_TCK")
+
+monotonic_ns = time.monotonic_ns
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def _prctl(option: int, value: int) -> None:
+    if _libc.prctl(option, value, 0, 0, 0):
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
+
+
+def become_subreaper() -> None:
+    """Adopt every orphaned descendant, so that none can slip away to init."""
+    _prctl(PR_SET_CHILD_SUBREAPER, 1)
+
+
+def die_with(parent: int, how: int = signal.SIGKILL) -> None:
+    """Let the kernel end this process when its parent ends; leave at once if that has happened already."""
+    _prctl(PR_SET_PDEATHSIG, how)
+    if os.getppid() != parent:
+        os._exit(0)
+
+
+def wait_for_parent(parent: int, limit_s: float = 5.0) -> None:
+    """Wait until the process was adopted by `parent`; leave when somebody else took it."""
+    deadline = time.monotonic() + limit_s
+    while os.getppid() != parent:
+        if os.getppid() == 1 or time.monotonic() > deadline:
+            os._exit(0)
+        time.sleep(0.0001)
+
+
+def boot_id() -> str:
+    with suppress(OSError):
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    return ""
+
+
+def start_time(pid: int) -> int:
+    """Clock ticks between boot and the start of the process; 0 when it is gone. With the pid it names one process."""
+    fields = _stat(pid)
+    return int(fields[19]) if fields else 0
+
+
+def group_of(pid: int) -> int:
+    """Process group; 0 when the process is gone."""
+    fields = _stat(pid)
+    return int(fields[2]) if fields else 0
+
+
+def cpu_s(pid: int) -> float:
+    """CPU time the process has used, in seconds."""
+    fields = _stat(pid)
+    return (int(fields[11]) + int(fields[12])) / TICKS if fields else 0.0
+
+
+def rss(pid: int) -> int | None:
+    """Resident memory in bytes; None when the process is gone."""
+    try:
+        with open(f"/proc/{pid}/statm", "rb") as file:
+            return int(file.read().split()[1]) * PAGE
+    except (OSError, IndexError):
+        return None
+
+
+def pss(pid: int) -> int | None:
+    """Proportional memory in bytes: shared pages count by their share. Slow for large processes."""
+    try:
+        with open(f"/proc/{pid}/smaps_rollup", "rb") as file:
+            for line in file:
+                if line.startswith(b"Pss:"):
+                    return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    return None
+
+
+def children_of(pid: int) -> list[int]:
+    """Direct children, of all threads."""
+    found: list[int] = []
+    with suppress(OSError):
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with suppress(OSError), open(f"/proc/{pid}/task/{thread}/children", "rb") as file:
+                found += map(int, file.read().split())
+    return found
+
+
+def descendants_of(pid: int) -> list[int]:
+    found: list[int] = []
+    pending = children_of(pid)
+    while pending:
+        child = pending.pop()
+        found.append(child)
+        pending += children_of(child)
+    return found
+
+
+def kill_descendants(limit_s: float = 2.0) -> bool:
+    """Kill and reap every descendant of this process, which must be a subreaper; False if some did not die in time."""
+    deadline = time.monotonic() + limit_s
+    while time.monotonic() < deadline:
+        for pid in descendants_of(os.getpid()):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        try:
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        except ChildProcessError:
+            return True
+        time.sleep(0.001)
+    return False
+
+
+def group_is_empty(group: int) -> bool:
+    """Whether no process of the group is left."""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
+
+
+def _stat(pid: int) -> list[bytes] | None:
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return file.read().rsplit(b")", 1)[1].split()
+    except (OSError, IndexError):
+        return None

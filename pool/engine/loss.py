@@ -1,0 +1,103 @@
+"""What is left to do when a worker's process has ended: its last words, its jobs, its leftovers.
+
+The socket is drained first, so a whole ending that was sent still counts. Jobs it never began go to other workers as
+they are; the one it was executing ends as what happened to it, and only after its process group is confirmed dead.
+"""
+
+import os
+import signal
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from pool.domain.jobs import Ended, Failure
+from pool.domain.states import Outcome
+from pool.engine import linux
+from pool.engine.handle import Handle, Held
+
+GROUP_LIMIT_S = 60.0
+"""A process that cannot die (uninterruptible sleep) delays its job this long at the most."""
+
+OUTPUT_BYTES = 8192
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """How a process ended."""
+
+    code: int | None
+    signal: int | None
+
+    def __str__(self) -> str:
+        if self.signal:
+            with suppress(ValueError):
+                return f"killed by {signal.Signals(self.signal).name}"
+            return f"killed by signal {self.signal}"
+        return f"exit code {self.code}"
+
+
+@dataclass(slots=True)
+class Grave:
+    """A dead worker's group that is not yet empty, and the jobs that wait for it."""
+
+    group: int
+    since: float
+    endings: list[Ended]
+
+
+def collect_exit(pidfd: int) -> Exit:
+    """Reap one process."""
+    try:
+        result = os.waitid(os.P_PIDFD, pidfd, os.WEXITED | os.WNOHANG)
+    except ChildProcessError:
+        return Exit(None, None)
+    if result is None:
+        return Exit(None, None)
+    if result.si_code == os.CLD_EXITED:
+        return Exit(result.si_status, None)
+    return Exit(None, result.si_status)
+
+
+def split_jobs(handle: Handle) -> tuple[list[Held], list[Held]]:
+    """Jobs in the dead worker's hands: those it had begun, and those it had not."""
+    last = handle.begun_seq()
+    begun = [held for seq, held in sorted(handle.held.items()) if seq <= last]
+    unbegun = [held for seq, held in sorted(handle.held.items()) if seq > last]
+    return begun, unbegun
+
+
+def judge_loss(handle: Handle, how: Exit) -> tuple[Outcome, Failure]:
+    """What happened to the job the worker was executing."""
+    end = handle.end
+    if end is not None:
+        sentence = (
+            "The job was cancelled." if end.outcome is Outcome.CANCELLED else "The job ran longer than its timeout."
+        )
+        return end.outcome, Failure(f"Job{end.outcome.title()}", f"{sentence} Its worker had to be stopped: {how}.")
+    if handle.death_reason == "shutdown":
+        return Outcome.INTERRUPTED, Failure("Interrupted", "The node stopped and the job did not end in time.")
+    why = f"{how}{f' ({handle.death_reason})' if handle.death_reason else ''}"
+    if how.code == 0:
+        why = "exit code 0 without a result"
+    return Outcome.CRASHED, Failure("WorkerLost", f"The worker that executed the job died: {why}.")
+
+
+def last_output(path: Path) -> str:
+    """What the dead worker wrote below Python: the traceback of a segmentation fault, for example."""
+    try:
+        with path.open("rb") as file:
+            text = file.read(OUTPUT_BYTES).decode("utf-8", "replace")
+    except OSError:
+        return ""
+    path.unlink(missing_ok=True)
+    return text.replace("\x00", "")
+
+
+def sweep_orphans(known: set[int]) -> None:
+    """Kill and reap processes that jobs of dead workers left behind; the node has adopted them."""
+    for pid in linux.children_of(os.getpid()):
+        if pid not in known:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+            with suppress(ChildProcessError):
+                os.waitpid(pid, os.WNOHANG)

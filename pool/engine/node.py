@@ -1,0 +1,349 @@
+"""The node: one thread, one loop, the only writer of the jobs it has claimed. Runs no user code.
+
+A turn hears the workers, looks at what runs, tells the database how jobs ended and claims new ones in the same
+transaction, and hands them out. Batches grow by themselves under load and shrink to one when idle. It waits in one
+place, `hear`, until the next thing is due.
+"""
+
+from contextlib import suppress
+from pathlib import Path
+
+from django.db import DatabaseError, InterfaceError
+
+from pool.domain.config import WORKER_CEILING, PoolConfig
+from pool.domain.retry import Backoff
+from pool.domain.states import JobStatus, NodeState, WorkerState
+from pool.engine import bell as bells
+from pool.engine import clock, linux
+from pool.engine.clock import Now
+from pool.engine.control import Asked, Control
+from pool.engine.dispatch import Dispatch
+from pool.engine.ears import Ears
+from pool.engine.hearing import Hearing
+from pool.engine.kin import Kin, clear_files, new_identity, slots_path
+from pool.engine.ledger import Answer, Ledger, Wanted
+from pool.engine.links import Links
+from pool.engine.messages import Recall
+from pool.engine.meter import Meter
+from pool.engine.pipe import Closed
+from pool.engine.reporting import Reporting
+from pool.engine.roster import Roster
+from pool.engine.signals import Signals
+from pool.engine.slot import DRAINING, Slots
+from pool.engine.staffing import Staffing
+from pool.engine.undertaker import Undertaker
+from pool.engine.watch import Watch
+from pool.logs import bind, get_logger
+from pool.store import nodes
+from pool.store.database import Database
+
+log = get_logger(__name__)
+
+SPARE_SLOTS = 64
+"""Slots beyond the ceiling, for workers that leave while their successors start."""
+
+LOOK_S = 0.05
+"""Between two looks at the workers while one of them is busy."""
+
+GIVE_UP_S = 10.0
+"""A node that cannot write its last outcomes waits this long after the drain time; its successor rescues the rest."""
+
+DISOWNED_EXIT = 3
+
+
+class Node:
+    def __init__(self, config: PoolConfig, folder: Path, workers: int) -> None:
+        self.config, self.folder = config, folder
+        self.me = new_identity(folder)
+        self.db = Database(config.database)
+        self.clock = clock.now
+        self.ears = Ears()
+        now = self.clock()
+        backoff = Backoff(config.backoff_base_s, config.backoff_factor, config.backoff_cap_s, config.backoff_jitter)
+        self.slots = Slots(slots_path(self.me), self._slot_count())
+        self.roster = Roster(self.slots.count)
+        self.meter = Meter(now.mono)
+        self.ledger = Ledger(self.db, self.me.id, backoff, config.queues)
+        self.staffing = Staffing(self.roster, self.me, self.slots, config, self.meter)
+        self.staffing.wanted = workers
+        self.dispatch = Dispatch(self.roster, self.ledger, config, lambda task: task in self.staffing.tasks)
+        self.watch = Watch(self.roster, self.ledger, config)
+        self.hearing = Hearing(self.ledger, self.dispatch, self.staffing, self.meter)
+        self.undertaker = Undertaker(
+            self.roster, self.ledger, self.dispatch, self.staffing, self.hearing, self.meter, self.me
+        )
+        self.reporting = Reporting(self.roster, self.staffing, self.ledger, self.meter, config)
+        self.control = Control(self.db, self.me.id, self.roster, self.ledger, self.dispatch, self.staffing, self.watch)
+        self.links = Links(self.ears, self.roster, self.staffing, self.hearing, self.undertaker, self.reporting)
+        self.kin = Kin(self.me, config.lease_s, backoff)
+        self.state = NodeState.STARTING
+        self.done = False
+        self.rung = True
+        self.hungry = True
+        self.control_due = self.poll_due = self.look_due = 0.0
+        self.next_due: float | None = None
+        self.leave_at: float | None = None
+        self.listening = -1
+        self.disowned = False
+        self.exit_code = 0
+
+    def run(self) -> int:
+        """Until told to leave; the exit code."""
+        self.start()
+        try:
+            while not self.done:
+                self.turn()
+        finally:
+            self.close()
+        return self.exit_code
+
+    def turn(self) -> None:
+        """One turn of the loop."""
+        self.hear(self.rest_s(self.clock()))
+        now = self.clock()
+        self.obey(now)
+        self.look(now)
+        self.settle(now)
+        self.dispatch.hand_out()
+        self.staff(now)
+
+    def start(self) -> None:
+        """Become known, give back what dead nodes held, and start the helpers."""
+        bind(node=self.me.id[:12])
+        linux.become_subreaper()
+        self.signals = Signals()
+        self.bell = bells.Bell(self.folder, self.me.id)
+        now = self.clock()
+        with self.db.transaction():
+            nodes.register(self.db, self.me, self.staffing.wanted, now.wall)
+        self.ledger.event(now.wall, "node.started", data={"host": self.me.host, "pid": self.me.pid})
+        self.kin.rescue_lost(self.db, now.mono, now.wall)
+        self.ears.watch(self.signals.fileno(), lambda _now: self.signals.hear())
+        self.ears.watch(self.bell.fileno(), lambda _now: self._rung(self.bell.heard()))
+        self._listen()
+        self.links.open_helpers(now)
+        self.state = NodeState.RUNNING
+        log.info("node.started", pid=self.me.pid, workers=self.staffing.wanted, database=self.db.vendor)
+
+    def hear(self, rest_s: float) -> None:
+        """Wait for the next thing to happen, and take in everything that did."""
+        self.ears.listen(rest_s)
+        self.links.flush()
+
+    def rest_s(self, now: Now) -> float:
+        """How long the loop may wait."""
+        if self.ledger.pending:
+            return max(self.ledger.retry_at - now.mono, 0.0)
+        if self.rung and self.state is NodeState.RUNNING and self.roster.has_idle():
+            return max(self.ledger.retry_at - now.mono, 0.0)
+        until = [self.control_due]
+        if self.staffing.tasks:
+            until.append(self.poll_due)
+        if self.reporting.last is not None:
+            until.append(self.reporting.last + 1.0)
+        if self.next_due is not None:
+            until.append(now.mono + self.next_due - now.wall)
+        if self.roster.holding() or self.undertaker.graves or len(self.roster) != self.staffing.wanted:
+            until.append(max(self.look_due, now.mono + 0.001))
+        if (deadline := self.watch.next_deadline()) is not None:
+            until.append(deadline)
+        return min(max(min(until) - now.mono, 0.0), 1.0)
+
+    def obey(self, now: Now) -> None:
+        """Act on signals, and once a second on what operators asked for."""
+        if now.mono >= self.control_due:
+            self.control_due = now.mono + self.config.poll_s
+            self._answer(self.control.look(now), now)
+            self._rescue_kin(now)
+            self._listen()
+        if self.signals.take_reload():
+            self.reload()
+        if self.signals.stops:
+            self.drain(now)
+        if self.signals.stops > 1 and self.leave_at is not None:
+            self.leave_at = min(self.leave_at, now.mono)
+
+    def look(self, now: Now) -> None:
+        """Look after the workers: what runs too long, who is silent, who is dead."""
+        if now.mono < self.look_due and not self.links.death_seen:
+            return
+        self.links.death_seen = False
+        self.look_due = now.mono + LOOK_S
+        self.watch.look(now)
+        self.undertaker.tend(now)
+        self.dispatch.give_back_late(now)
+        if self.state is NodeState.DRAINING:
+            self._go_on_draining(now)
+
+    def settle(self, now: Now) -> None:
+        """One transaction: record, promote, claim, report."""
+        wanted = self._wanted(now)
+        if not (self.ledger.pending or wanted.jobs or wanted.promote or wanted.report):
+            return
+        answer = self.ledger.settle(wanted, now.wall, now.mono, self._held)
+        if answer is None:
+            return
+        self.reporting.last_claim_ok = now.mono
+        if wanted.report is not None:
+            self.undertaker.ended_workers.clear()
+        self._learn(answer, wanted)
+        self.dispatch.take(answer.claimed, now)
+
+    def staff(self, now: Now) -> None:
+        """Hire, dismiss and see off workers; keep the helpers alive."""
+        if self.state is NodeState.RUNNING:
+            self.links.open_helpers(now)
+            for handle in self.staffing.hire(now.mono):
+                self.links.connect(handle)
+            self.staffing.dismiss()
+        self.staffing.see_off(now.mono)
+
+    def drain(self, now: Now) -> None:
+        """Take nothing new; give back what has not begun; let the rest end within the drain time."""
+        if self.state is NodeState.DRAINING:
+            return
+        self.state = NodeState.DRAINING
+        self.leave_at = now.mono + self.config.drain_s
+        self.look_due = 0.0
+        log.info("node.draining", running=len(self.roster.holding()), limit_s=self.config.drain_s)
+        self.dispatch.give_back_all(now)
+        for handle in self.roster:
+            handle.slot.words[DRAINING] = 1
+            with suppress(Closed):
+                handle.side.send(Recall())
+
+    def reload(self) -> None:
+        """Load the code again: a new nursery first, then new workers, busy ones after their job."""
+        log.info("node.reloading")
+        self.staffing.replace_when_ready = True
+        self.staffing.loads.worked()
+        if self.staffing.nursery is not None:
+            self.staffing.nursery.end()
+
+    def close(self) -> None:
+        """Leave nothing behind."""
+        self.links.close()
+        with suppress(Exception), self.db.transaction():
+            now = self.clock()
+            if not self.disowned:
+                nodes.leave(self.db, self.me.id, NodeState.STOPPED, now.wall)
+        self.db.close()
+        self.bell.close()
+        clear_files(self.me)
+        log.info("node.stopped")
+
+    def _wanted(self, now: Now) -> Wanted:
+        wanted = Wanted()
+        poll = now.mono >= self.poll_due
+        if self.reporting.due(now):
+            wanted.report = self.reporting.make(now, self.state, self.undertaker.ended_workers)
+            wanted.fold = True
+            self.staffing.recycle(now.mono)
+        if self.state is not NodeState.RUNNING or not self.staffing.tasks:
+            return wanted
+        due = self.next_due is not None and now.wall >= self.next_due
+        wanted.promote = poll or due
+        if poll or due or self.rung or self.hungry:
+            wanted.jobs = self.dispatch.wants()
+            wanted.discover = poll or due or self.rung
+        return wanted
+
+    def _learn(self, answer: Answer, wanted: Wanted) -> None:
+        counters, recorded = self.meter.counters, answer.recorded
+        counters.claimed += len(answer.claimed)
+        counters.recorded += len(recorded.written)
+        counters.fenced += len(recorded.fenced)
+        for _, status in recorded.written:
+            self._count(status)
+        for sums in answer.folded.values():
+            counters.submitted += sums["submitted"]
+        if wanted.promote:
+            self.poll_due = self.clock().mono + self.config.poll_s
+        if wanted.jobs:
+            self.hungry = len(answer.claimed) >= wanted.jobs
+            self.rung = False
+        elif self.rung:
+            self.hungry, self.rung = True, False
+        if answer.looked_ahead:
+            self.next_due = answer.next_due
+        if any(status in (JobStatus.PENDING, JobStatus.SCHEDULED) for _, status in recorded.written):
+            self.rung = True
+
+    def _count(self, status: JobStatus) -> None:
+        counters = self.meter.counters
+        if status is JobStatus.COMPLETED:
+            counters.completed += 1
+        elif status is JobStatus.FAILED:
+            counters.failed += 1
+        elif status is JobStatus.TIMEOUT:
+            counters.timeout += 1
+        elif status is JobStatus.CANCELLED:
+            counters.cancelled += 1
+        else:
+            counters.retried += 1
+
+    def _held(self) -> set[str]:
+        """Ids of the jobs this node knows it holds."""
+        waiting = {ended.job.id for grave in self.undertaker.graves for ended in grave.endings}
+        told = {ended.job.id for ended, _ in self.ledger.pending.rulings}
+        return self.roster.held_ids() | {job.id for job in self.dispatch.ready} | waiting | told
+
+    def _answer(self, asked: Asked, now: Now) -> None:
+        if asked.disowned and self.state is not NodeState.STARTING:
+            log.error("node.disowned")
+            self.disowned = self.done = True
+            self.exit_code = DISOWNED_EXIT
+            return
+        if asked.restart:
+            self.reload()
+        if asked.stop:
+            self.drain(now)
+
+    def _rescue_kin(self, now: Now) -> None:
+        try:
+            if self.kin.rescue_lost(self.db, now.mono, now.wall):
+                self.rung = True
+        except (DatabaseError, InterfaceError):
+            # The ledger notices, says so and waits.
+            return
+
+    def _go_on_draining(self, now: Now) -> None:
+        self.dispatch.give_back_all(now)
+        if self.roster.holding() or self.undertaker.graves:
+            if self.leave_at is not None and now.mono >= self.leave_at:
+                self.watch.interrupt_all()
+            return
+        self.staffing.replace_all("node stops")
+        for handle in self.roster:
+            if handle.state is WorkerState.STARTING:
+                handle.kill("node stops")
+        late = self.leave_at is not None and now.mono > self.leave_at + GIVE_UP_S
+        self.done = late or (not self.roster.holding() and not len(self.roster) and not self.ledger.pending)
+
+    def _hear_notice(self, _now: Now) -> None:
+        try:
+            self._rung(bells.notified(self.db))
+        except Exception:  # noqa: BLE001  a broken connection shows in the next turn and is mended there
+            self.ears.forget(self.listening)
+            self.listening = -1
+
+    def _rung(self, reasons: set[str]) -> None:
+        if "control" in reasons:
+            self.control_due = 0.0
+        self.rung = True
+
+    def _listen(self) -> None:
+        """Listen on the connection we have now; it may be a new one."""
+        if self.db.is_sqlite or (self.listening >= 0 and self.db.is_open_as(self.listening)):
+            return
+        self.ears.forget(self.listening)
+        try:
+            self.listening = bells.listen(self.db)
+        except (DatabaseError, InterfaceError, OSError):
+            self.listening = -1
+            return
+        self.ears.watch(self.listening, self._hear_notice)
+
+    @staticmethod
+    def _slot_count() -> int:
+        return WORKER_CEILING + SPARE_SLOTS

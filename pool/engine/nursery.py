@@ -1,0 +1,125 @@
+"""The template that workers are forked from: Django and every task imported, frozen, one thread, no connection.
+
+A process of its own, started by the node. A new worker costs a fork and shares this memory. It forks twice, so that the
+worker becomes the node's own child and outlives the nursery.
+"""
+
+import gc
+import os
+import signal
+import socket
+import sys
+import threading
+import traceback
+from pathlib import Path
+from typing import Any
+
+import django
+import msgspec
+from setproctitle import setproctitle
+
+from pool import logs, registry
+from pool.conf import get_config
+from pool.engine import linux
+from pool.engine.messages import NurseryFailed, NurseryOrder, NurseryReady, SpawnFailed, SpawnWorker, WorkerSpawned
+from pool.engine.slot import Slots
+from pool.engine.worker import Birth, live
+
+PACKET_BYTES = 131_072
+PROBLEM_BYTES = 16_384
+
+
+class Nursery:
+    def __init__(self, control: socket.socket, node_pid: int, slots: Path, count: int) -> None:
+        self.control, self.node_pid = control, node_pid
+        self.slots = Slots(slots, count)
+        self.decode = msgspec.msgpack.Decoder(NurseryOrder).decode
+        self.tasks: dict[str, Any] = {}
+
+    def run(self) -> None:
+        """Load, freeze, then fork on demand until the node is gone."""
+        try:
+            self.load()
+        except BaseException:  # noqa: BLE001  a module of the project may raise anything
+            self.say(NurseryFailed(traceback.format_exc()[-PROBLEM_BYTES:]))
+            raise SystemExit(1) from None
+        self.say(NurseryReady(sorted(self.tasks)))
+        while True:
+            packet, descriptors, _, _ = socket.recv_fds(self.control, PACKET_BYTES, 2)
+            if not packet:
+                return
+            self.spawn(self.decode(packet), descriptors)
+
+    def load(self) -> None:
+        django.setup()
+        self.tasks = dict(registry.discover())
+        self.config = get_config()
+        logs.configure("nursery")
+        from django.db import connections
+
+        connections.close_all()
+        threads = [thread.name for thread in threading.enumerate() if thread is not threading.main_thread()]
+        if threads:
+            raise RuntimeError(
+                f"Importing the tasks started threads ({', '.join(threads)}). "
+                "Workers are forked, so import what starts them inside the task."
+            )
+        gc.collect()
+        gc.disable()
+        gc.freeze()
+
+    def spawn(self, order: SpawnWorker, descriptors: list[int]) -> None:
+        """Fork a worker; it lives in `live` and never comes back here."""
+        inbox, outbox = os.pipe()
+        try:
+            middle = os.fork()
+        except OSError as error:
+            self.say(SpawnFailed(order.worker, f"fork failed: {error.strerror}"))
+            for descriptor in (*descriptors, inbox, outbox):
+                os.close(descriptor)
+            return
+        if middle == 0:
+            self.be_middle(order, descriptors, inbox, outbox)
+        os.close(outbox)
+        for descriptor in descriptors:
+            os.close(descriptor)
+        pid = int(os.read(inbox, 20) or b"0")
+        os.close(inbox)
+        os.waitpid(middle, 0)
+        self.say(WorkerSpawned(order.worker, pid) if pid else SpawnFailed(order.worker, "the second fork failed"))
+
+    def be_middle(self, order: SpawnWorker, descriptors: list[int], inbox: int, outbox: int) -> None:
+        """Between the two forks. Never returns."""
+        try:
+            pid = os.fork()
+            if pid:
+                os.write(outbox, str(pid).encode())
+                os._exit(0)
+            os.close(inbox)
+            os.close(outbox)
+            self.control.close()
+            main, side = (socket.socket(fileno=descriptor) for descriptor in descriptors)
+            slot = self.slots[order.slot]
+            live(Birth(order.worker, self.node_pid, slot, main, side, Path(order.output), self.tasks, self.config))
+        finally:
+            os._exit(1)
+
+    def say(self, fact: msgspec.Struct) -> None:
+        try:
+            self.control.sendall(msgspec.msgpack.encode(fact))
+        except OSError:
+            raise SystemExit(0) from None
+
+
+def main(arguments: list[str]) -> None:
+    """Arguments: control descriptor, node's pid, slot file, number of slots."""
+    descriptor, node_pid, slots, count = arguments
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    linux.die_with(int(node_pid), signal.SIGTERM)
+    setproctitle("pool: nursery")
+    control = socket.socket(fileno=int(descriptor))
+    Nursery(control, int(node_pid), Path(slots), int(count)).run()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

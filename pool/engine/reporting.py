@@ -1,0 +1,117 @@
+"""The node's report of every second: its workers, its figures, how it stands."""
+
+import json
+import os
+
+import psutil
+
+from pool.domain.config import PoolConfig
+from pool.domain.states import NodeState, WorkerState
+from pool.engine.clock import Now
+from pool.engine.handle import Handle
+from pool.engine.ledger import Ledger, Report
+from pool.engine.meter import Meter, Resources, Standing
+from pool.engine.roster import Roster
+from pool.engine.staffing import Staffing
+from pool.store.nodes import WorkerRow
+
+EVERY_S = 1.0
+IDLE_EVERY = 5
+"""Reports between two rows of a worker that has nothing new to tell."""
+
+
+class Reporting:
+    def __init__(self, roster: Roster, staffing: Staffing, ledger: Ledger, meter: Meter, config: PoolConfig) -> None:
+        self.roster, self.staffing, self.ledger, self.meter, self.config = roster, staffing, ledger, meter, config
+        self.last: float | None = None
+        self.last_claim_ok = 0.0
+        self.pss: dict[int, int] = {}
+        self._count = 0
+        self._told: dict[str, tuple[int, WorkerState, str, int, int]] = {}
+        psutil.cpu_times_percent(None)
+
+    def due(self, now: Now) -> bool:
+        return self.last is None or now.mono - self.last >= EVERY_S
+
+    def make(self, now: Now, state: NodeState, ended: list[WorkerRow]) -> Report:
+        """The report of the second that ends now. `ended` are last rows of workers that died in it."""
+        self.last = now.mono
+        self._count += 1
+        rows = [self._measured(handle, now) for handle in self.roster]
+        standing = Standing(
+            size=self.staffing.wanted,
+            min=self.config.min_workers,
+            max=max(self.config.max_workers, self.staffing.wanted),
+            initialized=self.staffing.ready or state is NodeState.DRAINING,
+            shutting_down=state is NodeState.DRAINING,
+            ready=not self.ledger.problem and now.mono - self.last_claim_ok < 5.0,
+            problem=self.problem,
+            running_s=self._running_s(now),
+            resources=self._resources(rows),
+        )
+        data, histograms = self.meter.snapshot(now.mono, rows, standing)
+        return Report(now.wall, data, histograms, self._news(rows) + ended, state, len(self.roster), self.problem)
+
+    @property
+    def problem(self) -> str:
+        """Why the node cannot work now, in a sentence; empty when it can."""
+        return self.ledger.problem or self.staffing.problem
+
+    def row(self, handle: Handle, now: Now) -> WorkerRow:
+        running = handle.running()
+        current = [handle.held[running[0]].job.id] if running is not None else []
+        state = (
+            WorkerState.TERMINATING if handle.retiring and handle.state is not WorkerState.STARTING else handle.state
+        )
+        return WorkerRow(
+            id=handle.worker,
+            slot=handle.index,
+            pid=handle.pid,
+            kind="general",
+            state=state,
+            healthy=handle.state is not WorkerState.UNHEALTHY,
+            current_jobs=json.dumps(current),
+            jobs_completed=handle.jobs_completed,
+            jobs_failed=handle.jobs_failed,
+            started_at=now.wall - (now.mono - handle.born_at),
+            last_beat=now.wall - (now.mono - handle.beat_at),
+            rss=handle.rss,
+            cpu=handle.cpu,
+        )
+
+    def last_row(self, handle: Handle, now: Now, reason: str) -> WorkerRow:
+        row = self.row(handle, now)
+        return WorkerRow(
+            row.id, row.slot, row.pid, row.kind, WorkerState.TERMINATED, False, "[]", row.jobs_completed,
+            row.jobs_failed, row.started_at, row.last_beat, row.rss, row.cpu, now.wall, reason[:100],
+        )  # fmt: skip
+
+    def _measured(self, handle: Handle, now: Now) -> WorkerRow:
+        if handle.held or not self._count % IDLE_EVERY:
+            handle.measure(now.mono)
+        return self.row(handle, now)
+
+    def _news(self, rows: list[WorkerRow]) -> list[WorkerRow]:
+        """Rows that changed since they were written, and now and then all of them."""
+        told = {row.id: (row.pid, row.state, row.current_jobs, row.jobs_completed, row.jobs_failed) for row in rows}
+        everything = not self._count % IDLE_EVERY
+        news = [row for row in rows if everything or told[row.id] != self._told.get(row.id)]
+        self._told = told
+        return news
+
+    def _running_s(self, now: Now) -> float:
+        starts = [running[1] for handle in self.roster if (running := handle.running()) is not None]
+        return sum(max(now.mono - start / 1e9, 0.0) for start in starts)
+
+    def _resources(self, rows: list[WorkerRow]) -> Resources:
+        times = psutil.cpu_times_percent(None)
+        io_wait = getattr(times, "iowait", None)
+        pids = [row.pid for row in rows]
+        own = psutil.Process(os.getpid()).memory_info().rss
+        return Resources(
+            cpu=round((100.0 - times.idle - (io_wait or 0.0)) / 100.0, 4),
+            memory=round(psutil.virtual_memory().percent / 100.0, 4),
+            rss=own + sum(row.rss or 0 for row in rows),
+            pss=sum(self.pss[pid] for pid in pids if pid in self.pss) or None,
+            io_wait=None if io_wait is None else round(io_wait / 100.0, 4),
+        )

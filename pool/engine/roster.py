@@ -1,0 +1,67 @@
+"""Who works here. Bookkeeping without I/O: it answers questions about the handles it holds."""
+
+from collections.abc import Iterator
+
+from pool.domain.states import WorkerState
+from pool.engine.handle import Handle
+
+
+class Roster:
+    """All workers of the node that are not confirmed dead, by name and by slot."""
+
+    def __init__(self, slots: int) -> None:
+        self._handles: dict[str, Handle] = {}
+        self._free = list(range(slots - 1, -1, -1))
+
+    def __iter__(self) -> Iterator[Handle]:
+        return iter(list(self._handles.values()))
+
+    def __len__(self) -> int:
+        return len(self._handles)
+
+    def get(self, worker: str) -> Handle | None:
+        return self._handles.get(worker)
+
+    def free_slot(self) -> int | None:
+        """Take the lowest free slot; None when all are taken."""
+        return self._free.pop() if self._free else None
+
+    def add(self, handle: Handle) -> None:
+        self._handles[handle.worker] = handle
+
+    def remove(self, handle: Handle) -> None:
+        del self._handles[handle.worker]
+        self._free.append(handle.index)
+        self._free.sort(reverse=True)
+
+    def staying(self) -> list[Handle]:
+        """Workers that count towards the wanted size."""
+        return [handle for handle in self if not handle.retiring and not handle.left]
+
+    def able(self) -> list[Handle]:
+        """Workers that may be given jobs."""
+        return [
+            handle
+            for handle in self._handles.values()
+            if handle.state in (WorkerState.IDLE, WorkerState.BUSY) and not handle.retiring and handle.end is None
+        ]
+
+    def holding(self) -> list[Handle]:
+        return [handle for handle in self._handles.values() if handle.held]
+
+    def holder_of(self, job: str) -> tuple[Handle, int] | None:
+        """The worker that holds a job, and the job's number there."""
+        for handle in self._handles.values():
+            for seq, held in handle.held.items():
+                if held.job.id == job:
+                    return handle, seq
+        return None
+
+    def has_idle(self) -> bool:
+        return any(handle.state is WorkerState.IDLE and not handle.retiring for handle in self._handles.values())
+
+    def held_ids(self) -> set[str]:
+        return {held.job.id for handle in self._handles.values() for held in handle.held.values()}
+
+    def rows_count(self, state: WorkerState) -> int:
+        return sum(handle.state is state for handle in self._handles.values())

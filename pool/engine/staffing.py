@@ -1,0 +1,173 @@
+"""Keeps the number of workers as wanted: hires from the nursery, retires idle ones first, replaces and recycles.
+
+Part of the node's loop. The nursery is a helper process that may die; the workers it made do not notice.
+"""
+
+import secrets
+
+from pool.domain.config import PoolConfig
+from pool.domain.recycling import RecycleLimits, why_recycle
+from pool.domain.restarting import RestartBudget
+from pool.domain.states import WorkerState
+from pool.engine.children import Helper
+from pool.engine.handle import Handle
+from pool.engine.kin import output_path
+from pool.engine.messages import (
+    NurseryFact,
+    NurseryFailed,
+    NurseryReady,
+    SpawnFailed,
+    SpawnWorker,
+    WorkerSpawned,
+)
+from pool.engine.meter import Meter
+from pool.engine.pipe import Closed
+from pool.engine.roster import Roster
+from pool.engine.slot import Slots
+from pool.logs import get_logger
+from pool.store.nodes import NodeIdentity
+
+log = get_logger(__name__)
+
+LEAVE_GRACE_S = 5.0
+"""A worker told to leave with empty hands gets this long before it is killed."""
+
+
+class Staffing:
+    def __init__(self, roster: Roster, me: NodeIdentity, slots: Slots, config: PoolConfig, meter: Meter) -> None:
+        self.roster, self.me, self.slots, self.config, self.meter = roster, me, slots, config, meter
+        self.wanted = 0
+        self.nursery: Helper | None = None
+        self.ready = False
+        self.tasks: frozenset[str] = frozenset()
+        self.problem = ""
+        self.replace_when_ready = False
+        self.budget = RestartBudget(config.restart_budget, config.restart_cooldown_s)
+        self.loads = RestartBudget(0, config.restart_cooldown_s)
+        self.limits = RecycleLimits(
+            config.max_jobs_per_worker,
+            config.recycle_threshold,
+            config.worker_min_age_s,
+            config.worker_max_rss_mb * 2**20,
+        )
+        self._leaving_since: dict[str, float] = {}
+
+    def open_nursery(self) -> Helper:
+        arguments = [str(self.slots.path), str(self.slots.count)]
+        self.nursery = Helper("pool.engine.nursery", NurseryFact, arguments)
+        self.ready = False
+        return self.nursery
+
+    def close_nursery(self, now: float) -> None:
+        """The nursery ended, wanted or not; the next one starts when its time has come."""
+        if self.nursery is not None:
+            self.nursery.close()
+            self.nursery = None
+            self.ready = False
+            self.loads.died_young(now)
+
+    def hear_nursery(self) -> None:
+        for fact in self.nursery.read() if self.nursery is not None else ():
+            match fact:
+                case NurseryReady(tasks):
+                    self._nursery_ready(tasks)
+                case NurseryFailed(problem):
+                    self.problem = f"The tasks cannot be loaded: {problem.strip().splitlines()[-1][:300]}"
+                    log.error("nursery.failed", problem=problem)
+                case WorkerSpawned(worker, pid):
+                    if (handle := self.roster.get(worker)) is not None:
+                        handle.born(pid)
+                case SpawnFailed(worker, problem):
+                    self._spawn_failed(worker, problem)
+
+    def _nursery_ready(self, tasks: list[str]) -> None:
+        self.ready, self.tasks, self.problem = True, frozenset(tasks), ""
+        self.loads.worked()
+        log.info("nursery.ready", tasks=len(tasks))
+        if self.replace_when_ready:
+            self.replace_when_ready = False
+            self.replace_all("the code is loaded again")
+
+    def _spawn_failed(self, worker: str, problem: str) -> None:
+        log.error("worker.start_failed", worker=worker, problem=problem)
+        if (handle := self.roster.get(worker)) is not None:
+            handle.death_reason = problem
+
+    def hire(self, now: float) -> list[Handle]:
+        """Start workers until the wanted number stays; the new ones."""
+        if not self.ready or self.nursery is None or now < self.budget.next_start():
+            return []
+        hired: list[Handle] = []
+        for _ in range(self.wanted - len(self.roster.staying())):
+            handle = self._hire_one(now)
+            if handle is None:
+                break
+            hired.append(handle)
+            if self.budget.exhausted:
+                break
+        return hired
+
+    def dismiss(self) -> None:
+        """Retire what is too much: starting and idle workers first, then busy ones after their job."""
+        staying = self.roster.staying()
+        excess = len(staying) - self.wanted
+        if excess <= 0:
+            return
+        order = {WorkerState.STARTING: 0, WorkerState.IDLE: 1, WorkerState.BUSY: 2}
+        staying.sort(key=lambda handle: (order.get(handle.state, 0), -handle.born_at))
+        for handle in staying[:excess]:
+            handle.retiring = "scaled down"
+
+    def recycle(self, now: float) -> None:
+        """Retire workers that have done enough or have grown too large. Once a second."""
+        for handle in self.roster.staying():
+            idle = handle.state is WorkerState.IDLE
+            jobs = handle.jobs_completed + handle.jobs_failed
+            why = why_recycle(self.limits, jobs=jobs, age_s=now - handle.born_at, rss=handle.rss, idle=idle)
+            if why:
+                handle.retiring = why
+                log.info("worker.recycling", worker=handle.worker, reason=why)
+
+    def replace_all(self, reason: str) -> None:
+        for handle in self.roster.staying():
+            handle.retiring = reason
+
+    def see_off(self, now: float) -> None:
+        """Let retiring workers with empty hands go, and end those that do not."""
+        for handle in self.roster:
+            if handle.retiring and not handle.held and not handle.left and handle.state is not WorkerState.STARTING:
+                self._leaving_since[handle.worker] = now
+                try:
+                    handle.leave()
+                except Closed:
+                    continue
+            elif handle.left and now - self._leaving_since.get(handle.worker, now) > LEAVE_GRACE_S:
+                handle.kill("did not leave")
+
+    def gone(self, handle: Handle, now: float) -> None:
+        """A worker's end is confirmed."""
+        self._leaving_since.pop(handle.worker, None)
+        if not handle.left and not handle.jobs_completed and handle.state is WorkerState.STARTING:
+            self.budget.died_young(now)
+            why = handle.death_reason or "it died before it was ready"
+            self.problem = f"Workers fail to start: {why}."
+
+    def _hire_one(self, now: float) -> Handle | None:
+        index = self.roster.free_slot()
+        if index is None or self.nursery is None:
+            return None
+        slot = self.slots[index]
+        slot.clear()
+        handle = Handle(f"w{index}-{secrets.token_hex(4)}", index, slot, now)
+        self.roster.add(handle)
+        descriptors = (handle.theirs[0].fileno(), handle.theirs[1].fileno())
+        sent = self.nursery.send(
+            SpawnWorker(handle.worker, index, str(output_path(self.me, handle.worker))), descriptors
+        )
+        handle.hand_over_sockets()
+        if not sent:
+            handle.close()
+            self.roster.remove(handle)
+            return None
+        self.meter.counters.spawned += 1
+        return handle

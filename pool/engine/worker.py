@@ -1,0 +1,198 @@
+"""The life of a worker: born of the nursery, it executes jobs one after the other until the node says leave.
+
+The main thread reads orders and executes; a side thread answers the node while a job runs (beats, recalls, stacks,
+live output). Nobody but this process writes its slot, the node's two words excepted.
+"""
+
+import faulthandler
+import gc
+import os
+import signal
+import socket
+import sys
+import threading
+import traceback
+from collections import deque
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from setproctitle import setproctitle
+
+from pool import logs
+from pool.domain.config import PoolConfig
+from pool.engine import capture as output
+from pool.engine import linux
+from pool.engine import slot as words
+from pool.engine.execute import Executor
+from pool.engine.messages import (
+    DumpStack,
+    JobFailed,
+    JobSaid,
+    JobTold,
+    Leave,
+    Order,
+    Poke,
+    Recall,
+    Recalled,
+    RunJobs,
+    SideOrder,
+    StackDumped,
+    Task,
+    WorkerReady,
+    WorkerTainted,
+)
+from pool.engine.pipe import Closed, Pipe
+from pool.engine.restore import Baseline
+from pool.engine.slot import Slot
+
+RAW_OUTPUT_BYTES = 16 * 2**20
+"""What a running job may leave below Python's streams before it is thrown away."""
+
+
+class Birth(NamedTuple):
+    """Everything a worker is told by the nursery when it is born."""
+
+    worker: str
+    node_pid: int
+    slot: Slot
+    main: socket.socket
+    side: socket.socket
+    output: Path
+    tasks: dict[str, Any]
+    config: PoolConfig
+
+
+class Worker:
+    def __init__(self, birth: Birth) -> None:
+        self.name, self.slot = birth.worker, birth.slot
+        self.pipe: Pipe[Order] = Pipe(birth.main, Order, blocking=True)
+        self.side: Pipe[SideOrder] = Pipe(birth.side, SideOrder, blocking=True)
+        self.capture = output.Capture(birth.config.max_log_bytes)
+        self.raw = output.RawOutput(birth.output)
+        self.executor = Executor(birth.worker, birth.slot, self.capture, birth.tasks, birth.config)
+        self.todo: deque[Task] = deque()
+        self.current = 0
+        self.leaving = False
+        self.reading = threading.Lock()
+
+    def run(self) -> None:
+        """Until told to leave, or until the node is gone."""
+        signal.signal(signal.SIGUSR1, self.executor.interrupt)
+        output.install(self.capture)
+        threading.Thread(target=self.serve_side, name="pool-side", daemon=True).start()
+        baseline = Baseline()
+        self.pipe.send(WorkerReady(os.getpid()))
+        while True:
+            try:
+                task = self.todo.popleft()
+            except IndexError:
+                if self.leaving:
+                    return
+                self.hear()
+                continue
+            self.work(task, baseline)
+
+    def hear(self) -> None:
+        """Wait for orders. Only an idle main thread does; while it works the side thread may read in its stead."""
+        with self.reading:
+            self.take(self.pipe.read())
+
+    def take(self, orders: list[Order]) -> None:
+        for order in orders:
+            match order:
+                case RunJobs(jobs):
+                    self.todo.extend(jobs)
+                case Leave():
+                    self.leaving = True
+
+    def work(self, task: Task, baseline: Baseline) -> None:
+        self.current = task.seq
+        logs.bind(job=task.id, task=task.name, attempt=task.attempt)
+        ending = self.executor.run(task)
+        tainted = baseline.restore()
+        self.raw.collect(self.capture)
+        self.capture.open = False
+        pieces, usage = self.capture.take(), self.executor.usage
+        if pieces or usage:
+            self.pipe.send(JobTold(task.seq, pieces, usage))
+        self.pipe.send(ending)
+        self.slot.end()
+        self.slot.words[words.JOBS] += 1
+        if tainted or (isinstance(ending, JobFailed) and ending.tainted):
+            self.pipe.send(WorkerTainted(tainted or ending.kind))  # type: ignore[union-attr]
+
+    def serve_side(self) -> None:
+        """The side thread."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        try:
+            while True:
+                for order in self.side.read():
+                    self.answer(order)
+        except Closed:
+            os._exit(0)
+
+    def answer(self, order: SideOrder) -> None:
+        match order:
+            case Poke():
+                self.slot.words[words.BEAT] = linux.monotonic_ns()
+                self.raw.bound(RAW_OUTPUT_BYTES)
+                seq = self.current
+                if pieces := self.capture.take() if self.slot.words[words.STARTED] else []:
+                    self.side.send(JobSaid(seq, pieces))
+            case Recall():
+                self.side.send(Recalled(self.give_back()))
+            case DumpStack(seq):
+                self.side.send(StackDumped(seq, _main_stack()))
+
+    def give_back(self) -> list[int]:
+        """Take from the end, while the main thread takes from the front: each job goes to one of the two."""
+        if self.reading.acquire(blocking=False):
+            try:
+                self.take(self.pipe.read_now())
+            finally:
+                self.reading.release()
+        seqs: list[int] = []
+        while True:
+            try:
+                seqs.append(self.todo.pop().seq)
+            except IndexError:
+                return seqs
+
+
+def live(birth: Birth) -> None:
+    """Entry of the forked process. Never returns."""
+    code = 1
+    real_stderr = output.real_stderr()
+    try:
+        os.setpgid(0, 0)
+        linux.wait_for_parent(birth.node_pid)
+        linux.die_with(birth.node_pid)
+        linux.become_subreaper()
+        _settle(birth, real_stderr)
+        Worker(birth).run()
+        code = 0
+    except Closed:
+        code = 0
+    except BaseException:  # noqa: BLE001  a forked process must never return into the nursery
+        traceback.print_exc(file=real_stderr)
+    finally:
+        os._exit(code)
+
+
+def _settle(birth: Birth, real_stderr: Any) -> None:
+    """Become a process of its own after the fork."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.set_wakeup_fd(-1)
+    gc.enable()
+    logs.configure("worker", stream=real_stderr)
+    logs.bind(worker=birth.worker)
+    setproctitle(f"pool: worker {birth.worker}")
+    faulthandler.enable(file=2, all_threads=False)
+    sys.stdin = open(os.devnull)  # noqa: SIM115  for the life of the process
+
+
+def _main_stack() -> str:
+    frame = sys._current_frames().get(threading.main_thread().ident or 0)
+    return "".join(traceback.format_stack(frame)) if frame else ""
