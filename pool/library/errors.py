@@ -1,0 +1,18 @@
+"""What a built-in task says when it cannot do its work: one sentence that names the file and what to do.
+
+Raised by the tasks in the worker; the sentence becomes the error of the job.
+"""
+
+from pool.domain.errors import PoolError
+
+
+class LibraryError(PoolError):
+    """The task cannot do this with this input."""
+
+
+class PathRefused(LibraryError):
+    """The path lies outside the folders that built-in tasks may touch."""
+
+
+class MissingExtra(LibraryError):
+    """A library of the extra [library] is not installed."""
