@@ -1,0 +1,15 @@
+"""Addresses of the dashboard. Include them at the root of the project: `path("", include("dashboard.urls"))`."""
+
+from django.urls import path
+
+from dashboard import metrics, pages
+
+app_name = "dashboard"
+
+urlpatterns = [
+    path("metrics", metrics.metrics, name="metrics"),
+    path("health", metrics.health, name="health"),
+    path("health/live", metrics.live, name="live"),
+    path("health/ready", metrics.ready, name="ready"),
+    path("dashboard/", pages.overview, name="overview"),
+]
