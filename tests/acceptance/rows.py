@@ -1,0 +1,78 @@
+"""What tests ask of a site's database. Called in the side process, through `Site.do`."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from django.forms.models import model_to_dict
+
+Call = tuple[Sequence[Any], dict[str, Any]]
+
+
+def enqueue(task: str, args: Sequence[Any], kwargs: dict[str, Any], options: dict[str, Any]) -> str:
+    from pool import registry
+
+    return str(registry.find(task).using(**options).enqueue(*args, **kwargs).id)
+
+
+def enqueue_many(task: str, calls: Sequence[Call], options: dict[str, Any]) -> list[str]:
+    import pool
+    from pool import registry
+
+    return [str(one) for one in pool.enqueue_many(registry.find(task).using(**options), calls)]
+
+
+def job(job_id: str) -> dict[str, Any]:
+    from pool.store import read
+
+    row = read.get_job(job_id)
+    return read.job_dict(row) | {"row": model_to_dict(row) | {"created_at": row.created_at}}
+
+
+def attempts(job_id: str) -> list[dict[str, Any]]:
+    from pool.store import read
+
+    return read.attempts(job_id)
+
+
+def output(job_id: str) -> str:
+    from pool.store import read
+
+    return "".join(piece["text"] for piece in read.logs(job_id))
+
+
+def statuses() -> dict[str, int]:
+    from pool.models import Job
+
+    return dict(Counter(Job.objects.order_by().values_list("status", flat=True)))
+
+
+def workers() -> list[dict[str, Any]]:
+    from pool.store import status
+
+    return status.workers()
+
+
+def nodes(ended: bool = False) -> list[dict[str, Any]]:
+    from pool.store import status
+
+    return status.nodes(ended=ended)
+
+
+def figures() -> dict[str, Any]:
+    from pool.store import status
+
+    return status.pool_status()
+
+
+def events(name: str = "") -> list[dict[str, Any]]:
+    from pool.models import PoolEvent
+
+    found = PoolEvent.objects.order_by("id")
+    return list((found.filter(name=name) if name else found).values())
+
+
+def superuser(name: str) -> None:
+    from django.contrib.auth import get_user_model
+
+    get_user_model().objects.create_superuser(name)

@@ -1,0 +1,170 @@
+"""Jobs in any state, and what the store makes of them: shared by the tests of the store.
+
+Every way in here keeps the counters true, so that `assert_counted` may be asked after every test.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import connections
+from django.db.models import Count, Q
+
+from pool.domain.ids import new_id
+from pool.domain.jobs import ClaimedJob, Ended, Failure, Verdict
+from pool.domain.retry import Backoff
+from pool.domain.states import DEAD_LETTERS, EXECUTING, TERMINAL, JobStatus, Outcome
+from pool.domain.verdict import judge
+from pool.models import Attempt, Job
+from pool.store import tally
+from pool.store.claim import claim, meet_queues
+from pool.store.database import Database
+from pool.store.deltas import Deltas
+from pool.store.enqueue import NewJob, enqueue_rows
+from pool.store.record import Recorded, Redo, record
+from pool.store.rescue import held_by
+
+NOW = 1_800_000_000.0
+NODE = "node-1"
+WORKER = "node-1/3"
+BACKOFF = Backoff(base_s=8.0, factor=2.0, cap_s=60.0, jitter=0.0)
+BOOM = Failure("builtins.ValueError", "boom", "Traceback: boom")
+
+GAUGES = {
+    "scheduled": Q(status=JobStatus.SCHEDULED),
+    "blocked": Q(status=JobStatus.BLOCKED),
+    "pending": Q(status=JobStatus.PENDING),
+    "executing": Q(status__in=EXECUTING),
+    "dead": Q(status__in=DEAD_LETTERS, discarded_at=None),
+}
+
+
+def moment(at: float) -> datetime:
+    return datetime.fromtimestamp(at, UTC)
+
+
+def new_job(**values: Any) -> NewJob:
+    made: dict[str, Any] = {
+        "id": new_id(),
+        "task": "app.tasks.work",
+        "args": "[1]",
+        "kwargs": '{"by": "name"}',
+        "queue": "default",
+        "priority": 0,
+        "max_attempts": 4,
+        "timeout": 30.0,
+        "created_at": moment(NOW),
+        "run_at": moment(NOW),
+    }
+    return NewJob(**(made | values))
+
+
+def enqueue(alias: str, count: int = 1, **values: Any) -> list[UUID]:
+    """Store new jobs as an enqueuing process does."""
+    jobs = [new_job(**values) for _ in range(count)]
+    enqueue_rows(alias, jobs)
+    return [job.id for job in jobs]
+
+
+def put(alias: str, status: JobStatus, **values: Any) -> UUID:
+    """Store a job as if it had come to this state by itself."""
+    fields: dict[str, Any] = {"task": "app.tasks.work", "created_at": moment(NOW), "run_at": moment(NOW)}
+    if status in EXECUTING:
+        fields |= {"epoch": 1, "attempts": 1, "node": NODE}
+    if status is JobStatus.RUNNING:
+        fields |= {"worker": WORKER, "started_at": moment(NOW)}
+    if status in TERMINAL:
+        fields |= {"epoch": 1, "attempts": 1, "node": NODE, "worker": WORKER}
+        fields |= {"started_at": moment(NOW), "finished_at": moment(NOW + 1)}
+    if status is JobStatus.CANCELLED:
+        fields |= {"cancel_requested_at": moment(NOW)}
+    job = Job.objects.using(alias).create(status=status, **(fields | values))
+    told = {counter: int(matches(job, counter)) for counter in GAUGES}
+    with connections[alias].cursor() as cursor:
+        tally.loose(cursor, job.queue, submitted=1, **told)
+    return job.pk
+
+
+def matches(job: Job, counter: str) -> bool:
+    return Job.objects.using(job._state.db).filter(GAUGES[counter], pk=job.pk).exists()
+
+
+def row(alias: str, job: UUID | str) -> dict[str, Any]:
+    """Every column of a job."""
+    return Job.objects.using(alias).filter(pk=job).values().get()
+
+
+def statuses(alias: str, jobs: Iterable[UUID | str]) -> list[str]:
+    """The status of each, in the order given."""
+    known = dict(Job.objects.using(alias).values_list("pk", "status"))
+    return [known[UUID(str(job))] for job in jobs]
+
+
+def attempts(alias: str, job: UUID | str) -> list[Attempt]:
+    return list(Attempt.objects.using(alias).filter(job_id=job).order_by("epoch"))
+
+
+def assert_counted(alias: str) -> tally.Sums:
+    """The counters say what a recount of the jobs says; the counters."""
+    recount = {
+        counted.pop("queue"): counted
+        for counted in Job.objects.using(alias)
+        .order_by()
+        .values("queue")
+        .annotate(**{name: Count("pk", filter=condition) for name, condition in GAUGES.items()})
+    }
+    kept = tally.sums(alias)
+    empty = dict.fromkeys(GAUGES, 0)
+    for queue in {*recount, *kept}:
+        said = {name: kept.get(queue, {}).get(name, 0) for name in GAUGES}
+        assert recount.get(queue, empty) == said, queue
+    return kept
+
+
+def claim_as(database: Database, node: str = NODE, most: int = 1000, only: Sequence[str] = ()) -> list[ClaimedJob]:
+    """Claim in a turn of the node's own, also from queues it has not met."""
+    deltas = Deltas()
+    with database.transaction():
+        meet_queues(database)
+        jobs = claim(database, node, most, deltas, only)
+        deltas.write(database, node)
+    return jobs
+
+
+def held(database: Database, node: str = NODE) -> ClaimedJob:
+    """The one job the node holds."""
+    ((job, _, _),) = held_by(database, node)
+    return job
+
+
+def ended(job: ClaimedJob, outcome: Outcome = Outcome.SUCCEEDED, **values: Any) -> Ended:
+    """An attempt that began at NOW + 1 and ended two seconds later."""
+    made: dict[str, Any] = {"worker": WORKER, "started_at": NOW + 1, "finished_at": NOW + 3}
+    if outcome is Outcome.SUCCEEDED:
+        made["result"] = '{"answer": 42}'
+    elif outcome not in (Outcome.CANCELLED, Outcome.INTERRUPTED):
+        made["failure"] = BOOM
+    return Ended(job, outcome, **(made | values))
+
+
+def unbegun(job: ClaimedJob, outcome: Outcome = Outcome.INTERRUPTED) -> Ended:
+    """An attempt that never began."""
+    return ended(job, outcome, worker="", started_at=None)
+
+
+def settle(database: Database, *endings: Ended, verdict: Verdict | None = None, node: str = NODE) -> Recorded:
+    """Record in a turn of the node's own, as its ledger does: again and carefully when the batch does not apply."""
+    rulings = [(one, verdict or judge(one, BACKOFF)) for one in endings]
+    try:
+        return _turn(database, node, rulings, careful=False)
+    except Redo:
+        return _turn(database, node, rulings, careful=True)
+
+
+def _turn(database: Database, node: str, rulings: Any, *, careful: bool) -> Recorded:
+    deltas = Deltas()
+    with database.transaction():
+        recorded = record(database, node, rulings, deltas, careful=careful)
+        deltas.write(database, node)
+    return recorded

@@ -1,0 +1,1 @@
+"""An app of tasks that behave well and badly, for tests with real processes."""
