@@ -1,4 +1,4 @@
-"""Log lines of all processes: structlog's loggers over Python's logging, JSON in production, readable with DEBUG.
+"""Log lines of all processes: structlog's loggers over Python's logging. JSON; readable on a terminal or with DEBUG.
 
 `get_logger(__name__)` gives each module its logger, anywhere. `configure()` is called once by each process of ours when
 it starts; a project's own handlers on the root logger stay, ours comes only where there is none. What is bound with
@@ -137,7 +137,8 @@ class LineHandler(logging.StreamHandler[TextIO]):
     def speak_for(self, process: str, stream: TextIO | None = None) -> None:
         if stream is not None:
             self.setStream(stream)
-        readable = self.log_format == "console" or (self.log_format == "auto" and self.debug)
+        for_a_person = self.debug or self.stream.isatty()
+        readable = self.log_format == "console" or (self.log_format == "auto" and for_a_person)
         self.setFormatter(formatter(process, self.debug, self.stream if readable else None))
 
 

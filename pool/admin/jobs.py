@@ -7,6 +7,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from pool.admin.read_only import ReadOnlyAdmin, Shown
+from pool.conf import database_alias
 from pool.domain.ids import parse_id
 from pool.models import Attempt, Job, JobLog, Queue
 
@@ -18,7 +19,8 @@ class QueueFilter(admin.SimpleListFilter):
     parameter_name = "queue"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(name, name) for name in Queue.objects.order_by("name").values_list("name", flat=True)[:100]]
+        names = Queue.objects.using(database_alias()).order_by("name").values_list("name", flat=True)
+        return [(name, name) for name in names[:100]]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Job]) -> QuerySet[Job]:
         name = self.value()

@@ -4,8 +4,11 @@ from typing import Any
 
 from django.contrib import admin
 from django.core.paginator import Paginator
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.functional import cached_property
+
+from pool.conf import database_alias
 
 MOST_COUNTED = 10_000
 
@@ -20,7 +23,11 @@ class BoundedPaginator(Paginator):
 
 
 class Shown:
-    """Neither added nor changed nor deleted here."""
+    """Read from the pool's own database, and neither added nor changed nor deleted here."""
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        rows: QuerySet[Any] = super().get_queryset(request)  # type: ignore[misc]
+        return rows.using(database_alias())
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

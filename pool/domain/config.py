@@ -43,6 +43,9 @@ class PoolConfig:
     task_modules: tuple[str, ...] = setting(
         (), "modules", "Modules with tasks, besides tasks.py of the installed apps."
     )
+    library_roots: tuple[str, ...] = setting(
+        (), "paths", "Folders that built-in tasks may read; / opens all. `pool demo` grants its own folder."
+    )
     run_dir: str = setting("", "path", "Folder of sockets, pid and slot files; empty: var/run of the project.")
 
     # Workers

@@ -133,7 +133,8 @@ class Executor:
         return asyncio.run(main())
 
     def _failed(self, order: Task, error: BaseException, started: int, ended: int, cpu: int) -> JobFailed:
-        outcome, retryable = Outcome.ERROR, True
+        # An exception may say itself that trying again is of no use.
+        outcome, retryable = Outcome.ERROR, getattr(error, "retryable", True) is not False
         if isinstance(error, JobInterrupted) and self._was_asked(order.seq):
             outcome = Outcome.TIMEOUT if isinstance(error, JobTimeout) else Outcome.CANCELLED
         elif isinstance(error, InvalidPayload):

@@ -5,6 +5,7 @@ worker cannot be tried for ever. It reads one index range per open queue and sto
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from pool.domain.jobs import ClaimedJob
@@ -20,13 +21,17 @@ j.interruptions, j.losses, j.max_attempts, j.timeout, j.backoff::text, j.priorit
 extract(epoch from j.run_at)::float8, extract(epoch from j.created_at)::float8,
 extract(epoch from j.expires_at)::float8"""
 
-SQLITE_OPEN_QUEUES = "SELECT name FROM pool_queue WHERE NOT paused"
+SQLITE_OPEN_QUEUES = """SELECT name FROM pool_queue WHERE NOT paused
+AND EXISTS (SELECT 1 FROM pool_job WHERE status = 'PENDING' AND queue = name)"""
 
 SQLITE_HEAD = """SELECT * FROM (SELECT id, priority, "rank" FROM pool_job WHERE status = 'PENDING' AND queue = ?
 ORDER BY priority DESC, "rank", id LIMIT ?)"""
 
 SQLITE_CLAIM = f"""UPDATE pool_job SET status = 'ASSIGNED', epoch = epoch + 1, attempts = attempts + 1, node = ?
 WHERE id IN (SELECT id FROM ({{heads}}) ORDER BY priority DESC, "rank", id LIMIT ?) RETURNING {SQLITE_FIELDS}"""
+
+SQLITE_TERMS = 400
+"""SQLite takes up to 500 SELECTs in one UNION; more queues than that are nested."""
 
 POSTGRES_CLAIM = f"""WITH picked AS MATERIALIZED (
   SELECT head.id FROM pool_queue q CROSS JOIN LATERAL (
@@ -76,8 +81,14 @@ def _claim_sqlite(db: Database, node: str, most: int, only: Sequence[str]) -> li
     params: list[Any] = [node]
     for name in queues:
         params += (name, most)
-    statement = SQLITE_CLAIM.replace("{heads}", " UNION ALL ".join([SQLITE_HEAD] * len(queues)))
+    statement = SQLITE_CLAIM.replace("{heads}", _heads(len(queues)))
     return list(db.raw.execute(statement, (*params, most)).fetchall())
+
+
+@lru_cache(maxsize=16)
+def _heads(count: int) -> str:
+    parts = [" UNION ALL ".join([SQLITE_HEAD] * min(SQLITE_TERMS, count - at)) for at in range(0, count, SQLITE_TERMS)]
+    return parts[0] if len(parts) == 1 else " UNION ALL ".join(f"SELECT * FROM ({part})" for part in parts)
 
 
 def _claim_postgres(db: Database, node: str, most: int, only: Sequence[str]) -> list[Any]:

@@ -50,7 +50,9 @@ WHERE j.id = v.id AND j.epoch = v.epoch AND j.status IN ('ASSIGNED', 'RUNNING')"
 MOVE = """UPDATE pool_job SET status = %s, worker = %s, started_at = %s::timestamptz, finished_at = %s::timestamptz,
 run_at = coalesce(%s::timestamptz, run_at), result = %s::jsonb,
 error = CASE WHEN %s::bool THEN NULL ELSE coalesce(%s::jsonb, error) END,
-progress = CASE WHEN progress IS NOT NULL AND %s::bool THEN 1.0 ELSE progress END,
+progress = CASE WHEN %s::bool THEN NULL WHEN progress IS NOT NULL AND %s::bool THEN 1.0 ELSE progress END,
+progress_message = CASE WHEN %s::bool THEN '' ELSE progress_message END,
+node = CASE WHEN %s::bool THEN '' ELSE node END,
 usage = coalesce(%s::jsonb, usage), attempts = attempts - %s, interruptions = interruptions + %s, losses = losses + %s
 WHERE id = %s::uuid AND epoch = %s AND status IN ('ASSIGNED', 'RUNNING') AND """
 
@@ -85,12 +87,13 @@ def record(db: Database, node: str, rulings: Sequence[Ruling], deltas: Deltas, *
     quick: list[Ruling] = []
     others: list[Ruling] = []
     for ruling in rulings:
-        (quick if not careful and _is_first_success(ruling) else others).append(ruling)
+        (quick if not careful and _is_plain(ruling) else others).append(ruling)
+    write = _write_alone if careful else _write_quickly
     if quick:
         _complete(db, [ended for ended, _ in quick])
         recorded.written += [(ended, JobStatus.COMPLETED) for ended, _ in quick]
     for ended, verdict in others:
-        status = _write_alone(db, node, ended, verdict) if careful else _write(db, node, ended, verdict)
+        status = write(db, node, ended, verdict)
         if status is None:
             recorded.fenced.append(ended)
         else:
@@ -100,9 +103,12 @@ def record(db: Database, node: str, rulings: Sequence[Ruling], deltas: Deltas, *
     return recorded
 
 
-def _is_first_success(ruling: Ruling) -> bool:
-    ended, verdict = ruling
-    return verdict.status is JobStatus.COMPLETED and ended.job.attempts == 1 and ended.usage is None
+def _is_plain(ruling: Ruling) -> bool:
+    return _is_first_success(*ruling) and ruling[0].usage is None
+
+
+def _is_first_success(ended: Ended, verdict: Verdict) -> bool:
+    return verdict.status is JobStatus.COMPLETED and ended.job.attempts == 1
 
 
 def _complete(db: Database, endings: Sequence[Ended]) -> None:
@@ -117,6 +123,13 @@ def _complete(db: Database, endings: Sequence[Ended]) -> None:
         raise Redo from error
     if cursor.rowcount != len(rows):
         raise Redo
+
+
+def _write_quickly(db: Database, node: str, ended: Ended, verdict: Verdict) -> JobStatus | None:
+    try:
+        return _write(db, node, ended, verdict)
+    except DATA_ERRORS + _driver_data_errors(db) as error:
+        raise Redo from error
 
 
 def _write_alone(db: Database, node: str, ended: Ended, verdict: Verdict) -> JobStatus | None:
@@ -138,7 +151,7 @@ def _write(db: Database, node: str, ended: Ended, verdict: Verdict) -> JobStatus
         status = JobStatus.CANCELLED
         if final or not _move(db, ended, verdict, status, CANCELLED):
             return None
-    if not verdict.refund:
+    if not (verdict.refund or _is_first_success(ended, verdict)):
         _keep_attempt(db, node, ended, Outcome.CANCELLED if status is JobStatus.CANCELLED else ended.outcome)
     return status
 
@@ -160,7 +173,10 @@ def _move(db: Database, ended: Ended, verdict: Verdict, status: JobStatus, guard
             ended.result if completed else None,
             completed,
             _error_json(ended.failure),
+            not terminal,
             completed,
+            not terminal,
+            not terminal,
             ended.usage,
             int(verdict.refund),
             int(verdict.interrupted),

@@ -18,6 +18,7 @@ from pool.adapters.tasks_api import (
     task_enqueued,
 )
 from pool.backend import PoolBackend
+from pool.conf import database_alias
 from pool.domain.errors import InvalidPayload
 from pool.models import Job
 from tests.contract import tasks
@@ -29,8 +30,12 @@ TOMORROW = datetime.now(UTC) + timedelta(days=1)
 
 
 @pytest.fixture(autouse=True)
-def _known_tasks(settings):
+def _known_tasks(alias, settings):
     settings.POOL = {**settings.POOL, "task_modules": [tasks.__name__]}
+
+
+def jobs():
+    return Job.objects.using(database_alias())
 
 
 @pytest.fixture
@@ -58,7 +63,6 @@ def test_it_supports_all_that_django_asks_about():
     assert [] == list(backend.check())
 
 
-@pytest.mark.django_db
 def test_enqueue_answers_with_a_ready_result():
     before = datetime.now(UTC)
     result = tasks.add.enqueue((1, 2), b={"x": b"y"})
@@ -77,7 +81,6 @@ def test_enqueue_answers_with_a_ready_result():
         _ = result.return_value
 
 
-@pytest.mark.django_db
 def test_a_result_is_found_by_its_id():
     enqueued = tasks.add.using(priority=7, queue_name="mail", run_after=TOMORROW).enqueue(1, b=2)
     found = tasks.add.get_result(enqueued.id)
@@ -92,21 +95,18 @@ def test_a_result_is_found_by_its_id():
     assert TaskResultStatus.READY is enqueued.status
 
 
-@pytest.mark.django_db
 def test_a_result_of_another_task_is_a_mismatch():
     result = tasks.add.enqueue(1)
     with pytest.raises(TaskResultMismatch):
         tasks.fail.get_result(result.id)
 
 
-@pytest.mark.django_db
 @pytest.mark.parametrize("result_id", ["", "nonsense", "01900000-0000-7000-8000-000000000000"])
 def test_no_such_result_says_so(result_id):
     with pytest.raises(TaskResultDoesNotExist):
         tasks.add.get_result(result_id)
 
 
-@pytest.mark.django_db(transaction=True)
 def test_the_async_forms_do_the_same():
     async def use_them():
         result = await tasks.wait_for_nothing.aenqueue()
@@ -119,15 +119,13 @@ def test_the_async_forms_do_the_same():
     async_to_sync(use_them)()
 
 
-@pytest.mark.django_db
 def test_the_signal_comes_after_the_row(heard):
     result = tasks.add.enqueue(1)
     ((sender, told),) = heard
     assert (PoolBackend, result.id) == (sender, told.id)
-    assert Job.objects.filter(pk=result.id).exists()
+    assert jobs().filter(pk=result.id).exists()
 
 
-@pytest.mark.django_db
 def test_a_listener_that_fails_does_not_lose_the_job(heard):
     def explode(**_):
         raise RuntimeError("listener")
@@ -137,34 +135,30 @@ def test_a_listener_that_fails_does_not_lose_the_job(heard):
         assert tasks.add.enqueue(1).id
     finally:
         task_enqueued.disconnect(explode)
-    assert 1 == Job.objects.count()
+    assert 1 == jobs().count()
 
 
-@pytest.mark.django_db(transaction=True)
-def test_a_job_exists_if_and_only_if_its_transaction_commits():
-    with transaction.atomic():
+def test_a_job_exists_if_and_only_if_its_transaction_commits(alias):
+    with transaction.atomic(using=alias):
         tasks.add.enqueue(1)
-        transaction.set_rollback(True)
-    with transaction.atomic():
+        transaction.set_rollback(True, using=alias)
+    with transaction.atomic(using=alias):
         kept = tasks.add.enqueue(2)
-    assert [kept.id] == [str(pk) for pk in Job.objects.values_list("pk", flat=True)]
+    assert [kept.id] == [str(pk) for pk in jobs().values_list("pk", flat=True)]
 
 
-@pytest.mark.django_db
 def test_arguments_that_cannot_be_stored_leave_nothing_behind(heard):
     with pytest.raises(InvalidPayload, match=r"^args\[1\] is not JSON"):
         tasks.add.enqueue(1, {2})
-    assert (0, []) == (Job.objects.count(), heard)
+    assert (0, []) == (jobs().count(), heard)
 
 
-@pytest.mark.django_db
 def test_a_task_that_workers_would_not_find_is_refused(settings):
     settings.POOL = {**settings.POOL, "task_modules": []}
     with pytest.raises(InvalidTask, match=f"^Workers will not know {tasks.__name__}.add: put it into tasks.py"):
         tasks.add.enqueue(1)
 
 
-@pytest.mark.django_db
 def test_a_task_of_another_backend_can_be_sent_to_the_pool(settings, monkeypatch):
     settings.TASKS = {
         "default": {"BACKEND": f"{DJANGOS_BACKENDS}.dummy.DummyBackend"},
@@ -181,4 +175,4 @@ def test_a_task_of_another_backend_can_be_sent_to_the_pool(settings, monkeypatch
     monkeypatch.setattr(tasks, "not_a_task", plain)
     registry.discover.cache_clear()
     result = plain.using(backend="pool", priority=3).enqueue()
-    assert (3, "default") == Job.objects.values_list("priority", "queue").get(pk=result.id)
+    assert (3, "default") == jobs().values_list("priority", "queue").get(pk=result.id)

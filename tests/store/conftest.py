@@ -1,7 +1,6 @@
 """Fixtures of the store's tests: a run folder of their own, and a bell in it."""
 
 import shutil
-import socket
 import tempfile
 from pathlib import Path
 

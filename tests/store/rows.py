@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+import pytest
 from django.db import connections
 from django.db.models import Count, Q
 
@@ -30,6 +31,9 @@ NODE = "node-1"
 WORKER = "node-1/3"
 BACKOFF = Backoff(base_s=8.0, factor=2.0, cap_s=60.0, jitter=0.0)
 BOOM = Failure("builtins.ValueError", "boom", "Traceback: boom")
+
+ON_SQLITE = pytest.mark.parametrize("alias", ["sqlite"], indirect=True)
+ON_POSTGRES = pytest.mark.parametrize("alias", ["postgresql"], indirect=True)
 
 GAUGES = {
     "scheduled": Q(status=JobStatus.SCHEDULED),

@@ -12,7 +12,7 @@ from pool.models import Job, Queue
 from pool.store.claim import claim, meet_queues
 from pool.store.database import Database
 from pool.store.deltas import Deltas
-from tests.store.rows import NODE, NOW, assert_counted, claim_as, enqueue, moment, put, row
+from tests.store.rows import NODE, NOW, ON_POSTGRES, ON_SQLITE, assert_counted, claim_as, enqueue, moment, put, row
 
 MANY_QUEUES = 600
 
@@ -197,9 +197,8 @@ class TestTwoNodes:
             meet_queues(database)
         return ids
 
+    @ON_POSTGRES
     def test_at_once_get_different_jobs(self, alias, database, other_database, ids):
-        if database.is_sqlite:
-            pytest.skip("SQLite has one writer at a time: the next test.")
         first = take(database, most=4)
         second = take(other_database, "node-2", most=10)
         other_database.commit()
@@ -208,9 +207,8 @@ class TestTwoNodes:
         assert same(ids) == claimed_ids(first) | claimed_ids(second)
         assert_counted(alias)
 
-    def test_wait_for_each_other_on_sqlite(self, alias, database, ids):
-        if not database.is_sqlite:
-            pytest.skip("PostgreSQL skips locked rows: the test before.")
+    @ON_SQLITE
+    def test_wait_for_each_other(self, alias, database, ids):
         hasty = Database(alias, lock_wait_ms=20)
         first = take(database, most=4)
         with pytest.raises(OperationalError, match="locked"), hasty.transaction():
