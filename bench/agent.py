@@ -35,8 +35,11 @@ def verb(function: Verb) -> Verb:
 @verb
 def migrate() -> None:
     from django.core.management import call_command
+    from django.db import connection
 
     call_command("migrate", verbosity=0)
+    # Closed, the database stands in one file, which is copied for every site.
+    connection.close()
 
 
 @verb

@@ -4,11 +4,12 @@ SQLite with `synchronous` FULL or NORMAL, and PostgreSQL: the server of the whee
 user names, where the bench makes databases of its own and touches no other.
 """
 
+import os
 import secrets
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from bench import processes
@@ -140,7 +141,5 @@ def _for_libpq(url: str) -> str:
     return urlunsplit(parts._replace(scheme="postgresql", query=urlencode(parse_qsl(parts.query))))
 
 
-def _plain_environment() -> dict[str, Any]:
-    import os
-
+def _plain_environment() -> dict[str, str]:
     return {**os.environ, "PYTHONWARNINGS": "ignore"}

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_safe
 from dashboard import access, prometheus
 from dashboard.problems import refused
 from pool.conf import database_alias
+from pool.domain.figures import NodeFigures
 from pool.domain.health import Status
 from pool.store.read import pool_status
 from pool.store.snapshots import latest
@@ -73,7 +74,11 @@ def _is_ready(now: datetime) -> bool:
     except DatabaseError:
         return False
     since = now - timedelta(seconds=READY_WITHIN_S)
-    return any(node.at >= since and node.data.get("ready") for node in nodes)
+    return any(node.at >= since and _claims(node) for node in nodes)
+
+
+def _claims(node: NodeFigures) -> bool:
+    return bool(node.data.get("ready")) and not node.part("pool").get("shutting_down")
 
 
 def _state(status: str, code: HTTPStatus = HTTPStatus.SERVICE_UNAVAILABLE) -> JsonResponse:

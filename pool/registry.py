@@ -39,7 +39,8 @@ def find(name: str) -> PoolTask:
         return tasks[name]
     near = get_close_matches(name, tasks, n=3)
     hint = f" Did you mean {' or '.join(near)}?" if near else ""
-    raise UnknownTask(f"There is no task {name[:200]!a}.{hint} {UnknownTask.__doc__}")
+    where = "Tasks live in tasks.py of an installed app, or in a module named by POOL['task_modules']."
+    raise UnknownTask(f"There is no task {name[:200]!a}.{hint} {where}")
 
 
 def known(name: str) -> bool:

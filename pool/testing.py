@@ -134,7 +134,7 @@ class InlineBackend(CapturingBackend):
             value = self._call(result)
         except KeyboardInterrupt:
             raise
-        except BaseException as error:  # The pool survives whatever a task raises, and so does this.
+        except BaseException as error:  # noqa: BLE001  The pool survives whatever a task raises, and so does this.
             _change(result, status=TaskResultStatus.FAILED, errors=[_task_error(error)], finished_at=datetime.now(UTC))
             task_finished.send(type(self), task_result=result)
         else:

@@ -6,13 +6,14 @@ an interruption by the node. The node's SIGUSR1 raises only while the very job i
 
 import asyncio
 import inspect
-import json
 import time
 import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime
 from types import FrameType
 from typing import Any
+
+from msgspec.json import decode as decode_json
 
 from pool.adapters.tasks_api import TaskError, TaskResult, TaskResultStatus, task_finished, task_started
 from pool.domain.config import PoolConfig
@@ -38,6 +39,7 @@ class Executor:
 
     def __init__(self, worker: str, slot: Slot, capture: Capture, tasks: dict[str, Any], config: PoolConfig) -> None:
         self.worker, self.slot, self.capture, self.tasks, self.config = worker, slot, capture, tasks, config
+        self.coroutines = {name for name, task in tasks.items() if inspect.iscoroutinefunction(task.func)}
         self.interruptible = 0
         self.context: JobContext | None = None
         self._stop_loop: Callable[[int], None] | None = None
@@ -76,7 +78,7 @@ class Executor:
         task = self.tasks.get(order.name)
         if task is None:
             raise UnknownTask(f"This worker knows no task {order.name!r}.")
-        args, kwargs = json.loads(order.args), json.loads(order.kwargs)
+        args, kwargs = decode_json(order.args), decode_json(order.kwargs)
         told = _somebody_listens()
         result = self._task_result(task, order, args, kwargs) if told or task.takes_context else None
         if task.takes_context:
@@ -88,7 +90,7 @@ class Executor:
 
     def _invoke(self, order: Task, task: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
         try:
-            if inspect.iscoroutinefunction(task.func):
+            if order.name in self.coroutines:
                 return self._run_async(order, task.func, args, kwargs)
             self.interruptible = order.seq
             return task.func(*args, **kwargs)

@@ -4,6 +4,7 @@ import json
 import os
 
 import psutil
+from django.db import DatabaseError, InterfaceError
 
 from pool.domain.config import PoolConfig
 from pool.domain.states import NodeState, WorkerState
@@ -13,6 +14,7 @@ from pool.engine.ledger import Ledger, Report
 from pool.engine.meter import Meter, Resources, Standing
 from pool.engine.roster import Roster
 from pool.engine.staffing import Staffing
+from pool.store import tally
 from pool.store.nodes import WorkerRow
 
 EVERY_S = 1.0
@@ -47,6 +49,7 @@ class Reporting:
             ready=not self.ledger.problem and now.mono - self.last_claim_ok < 5.0,
             problem=self.problem,
             running_s=self._running_s(now),
+            depths=self._depths(),
             resources=self._resources(rows),
         )
         data, histograms = self.meter.snapshot(now.mono, rows, standing)
@@ -98,6 +101,14 @@ class Reporting:
         news = [row for row in rows if everything or told[row.id] != self._told.get(row.id)]
         self._told = told
         return news
+
+    def _depths(self) -> dict[str, int] | None:
+        try:
+            with self.ledger.db.errors:
+                return tally.depths(self.ledger.db)
+        except (DatabaseError, InterfaceError):
+            # The ledger notices, says so and waits.
+            return None
 
     def _running_s(self, now: Now) -> float:
         starts = [running[1] for handle in self.roster if (running := handle.running()) is not None]

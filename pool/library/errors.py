@@ -9,6 +9,8 @@ from pool.domain.errors import PoolError
 class LibraryError(PoolError):
     """The task cannot do this with this input."""
 
+    retryable = False
+
 
 class PathRefused(LibraryError):
     """The path lies outside the folders that built-in tasks may touch."""

@@ -1,0 +1,1 @@
+"""The pool's side of manage.py: `serve`, and the verbs of `pool`."""

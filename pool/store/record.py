@@ -159,7 +159,7 @@ def _write(db: Database, node: str, ended: Ended, verdict: Verdict) -> JobStatus
 def _move(db: Database, ended: Ended, verdict: Verdict, status: JobStatus, guard: str) -> bool:
     terminal = status in TERMINAL
     at, job = db.at, ended.job
-    again_at = None if terminal or verdict.refund and not verdict.delay_s else ended.finished_at + verdict.delay_s
+    again_at = None if terminal or (verdict.refund and not verdict.delay_s) else ended.finished_at + verdict.delay_s
     completed = status is JobStatus.COMPLETED
     began = terminal and ended.started_at is not None
     cursor = db.execute(

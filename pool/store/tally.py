@@ -48,6 +48,12 @@ def sums(alias: str) -> Sums:
     return {queue: dict(zip(COUNTERS, map(int, totals), strict=True)) for queue, *totals in rows}
 
 
+def depths(db: Database) -> dict[str, int]:
+    """Read how many jobs may start now, by queue, over the node's connection."""
+    rows = db.execute("SELECT queue, sum(pending) FROM pool_tally GROUP BY queue").fetchall()
+    return {queue: int(pending) for queue, pending in rows}
+
+
 def add(db: Database, node: str, queue: str, **deltas: int) -> None:
     """Add to the node's own row of the queue, in the node's transaction."""
     changed = {name: delta for name, delta in deltas.items() if delta}

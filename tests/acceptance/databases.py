@@ -3,6 +3,7 @@
 PostgreSQL is a real server from a wheel, started with the first site that wants it and stopped with the test run.
 """
 
+import atexit
 import os
 import secrets
 import shutil
@@ -43,7 +44,9 @@ def session_folder() -> Path:
     """A folder for the whole test run."""
     if known := os.environ.get("POOL_TEST_DIR"):
         return Path(known)
-    return Path(tempfile.mkdtemp(prefix="pool-"))
+    path, owner = tempfile.mkdtemp(prefix="pool-"), os.getpid()
+    atexit.register(lambda: os.getpid() == owner and shutil.rmtree(path, ignore_errors=True))
+    return Path(path)
 
 
 @cache

@@ -37,7 +37,9 @@ def test_ready_when_a_node_reached_the_database_lately(client: Client) -> None:
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("node", [{"age_s": 6.0}, {"ready": False}, {"state": NodeState.STOPPED}])
+@pytest.mark.parametrize(
+    "node", [{"age_s": 6.0}, {"ready": False}, {"state": NodeState.STOPPED}, {"pool": {"shutting_down": True}}]
+)
 def test_not_ready_when_no_node_did(client: Client, node: dict[str, Any]) -> None:
     a_node(**node)
     assert answer(client, "/health/ready") == (503, {"status": "not ready"})

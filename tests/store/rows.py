@@ -23,6 +23,7 @@ from pool.store.claim import claim, meet_queues
 from pool.store.database import Database
 from pool.store.deltas import Deltas
 from pool.store.enqueue import NewJob, enqueue_rows
+from pool.store.promote import promote
 from pool.store.record import Recorded, Redo, record
 from pool.store.rescue import held_by
 
@@ -134,6 +135,15 @@ def claim_as(database: Database, node: str = NODE, most: int = 1000, only: Seque
         jobs = claim(database, node, most, deltas, only)
         deltas.write(database, node)
     return jobs
+
+
+def promote_all(database: Database, now: float, node: str = NODE) -> int:
+    """Move what is due by then, in a turn of the node's own."""
+    deltas = Deltas()
+    with database.transaction():
+        count = promote(database, now, deltas)
+        deltas.write(database, node)
+    return count
 
 
 def held(database: Database, node: str = NODE) -> ClaimedJob:

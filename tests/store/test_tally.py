@@ -41,6 +41,7 @@ def test_sum_over_all_rows_is_the_truth(database: Database) -> None:
     assert set(found["default"]) == set(tally.COUNTERS)
     assert only(found["default"]) == {"submitted": 3, "executing": 3}
     assert only(found["mail"]) == {"completed": 1}
+    assert tally.depths(database) == {"default": 0, "mail": 0}
 
 
 def test_node_keeps_one_row_for_each_queue(database: Database) -> None:

@@ -1,0 +1,111 @@
+"""Every figure the bench takes: what it is, its unit, and what the design asks of it (at least, and as an aim).
+
+Pure. A bound may differ by database; the one for `sqlite` holds for `sqlite-normal` too where that has none of its own.
+A figure without a bound is there to be read beside the others.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from statistics import median
+
+from bench.databases import POSTGRES, SQLITE, SQLITE_NORMAL
+
+Bound = tuple[float, float]
+"""At least (or at most), and the aim."""
+
+ANY = "any"
+
+
+class Mark(StrEnum):
+    AIM = "aim"
+    MET = "met"
+    MISSED = "MISSED"
+    NONE = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    key: str
+    what: str
+    unit: str
+    bounds: Mapping[str, Bound] = field(default_factory=dict)
+
+    def bound(self, database: str) -> Bound | None:
+        own = self.bounds.get(database)
+        if own is None and database == SQLITE_NORMAL:
+            own = self.bounds.get(SQLITE)
+        return own or self.bounds.get(ANY)
+
+    def mark(self, database: str, value: float) -> Mark:
+        """How the value stands to the bound. Which direction is better shows in the bound itself."""
+        bound = self.bound(database)
+        if bound is None:
+            return Mark.NONE
+        least, aim = bound
+        more_is_better = aim > least
+        if value >= aim if more_is_better else value <= aim:
+            return Mark.AIM
+        return Mark.MET if (value >= least if more_is_better else value <= least) else Mark.MISSED
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A figure as it was taken: the median of its samples counts."""
+
+    database: str
+    measure: str
+    figure: Figure
+    samples: Sequence[float]
+
+    @property
+    def value(self) -> float:
+        return median(self.samples)
+
+    @property
+    def mark(self) -> Mark:
+        return self.figure.mark(self.database, self.value)
+
+
+FIGURES = (
+    Figure("enqueue_many", "enqueue_many()", "jobs/s", {ANY: (20_000, 50_000)}),
+    Figure(
+        "enqueue_one", "enqueue() one at a time", "jobs/s", {SQLITE_NORMAL: (3_000, 6_000), ANY: (1_500, 3_000)}
+    ),
+    Figure("drain", "durable no-op jobs drained", "jobs/s", {SQLITE: (20_000, 50_000), POSTGRES: (8_000, 20_000)}),
+    Figure("boot", "node started → first job starts", "ms"),
+    Figure("flow", "enqueue + drain at once, enqueue_many of 500", "jobs/s", {SQLITE: (8_000, 25_000)}),
+    Figure("flow_one", "enqueue + drain at once, enqueue()", "jobs/s"),
+    Figure("idle_p50", "idle: enqueue returns → function starts, p50", "ms", {SQLITE_NORMAL: (2, 0.7), ANY: (3, 1.2)}),
+    Figure("idle_p95", "the same, p95", "ms"),
+    Figure("idle_p99", "the same, p99", "ms", {SQLITE_NORMAL: (10, 3), ANY: (25, 15)}),
+    Figure("hand_over", "node → worker hand-over, p50", "µs", {ANY: (200, 60)}),
+    Figure("start", "new worker ready, p50", "ms", {ANY: (50, 5)}),
+    Figure("replace", "worker SIGKILLed → replacement ready, p95", "ms", {ANY: (100, 10)}),
+    Figure("replace_p50", "the same, p50", "ms"),
+    Figure("fresh", "a fresh Python process with Django per job instead", "ms"),
+    Figure("start_ratio", "that against one job through the pool, start to start", "×"),
+    Figure("memory", "memory per worker (PSS), mean of 8", "MB", {ANY: (50, 10)}),
+    Figure("memory_max", "the largest of them", "MB"),
+    Figure("memory_tree", "node, nursery, clerk and 8 workers", "MB"),
+    Figure("memory_fresh", "a fresh Python process with Django instead", "MB"),
+    Figure("cpu", "workers' CPU under a CPU-bound load, of all cores", "%", {ANY: (85, 95)}),
+    Figure("cpu_node", "node, nursery and clerk meanwhile", "%"),
+    Figure("wait", "average queue wait at half load", "ms", {ANY: (10, 3)}),
+    Figure("wait_p99", "the same, p99", "ms"),
+    Figure("idle_2", "idle CPU of the whole system, 2 workers, of one core", "%"),
+    Figure("idle_128", "the same, 128 workers", "%", {ANY: (10, 2)}),
+    Figure("busy_128", "of 128 workers busy at once with 1 s sleeps", "workers", {ANY: (128, 128)}),
+    Figure("busy_128_s", "256 such jobs take (ideal: 2)", "s"),
+    Figure("claim", "claim of 10 from about 1,000 waiting", "µs"),
+    Figure("claim_long", "the same from 1,000,000", "µs"),
+    Figure("claim_ratio", "claim cost, 1 M waiting against 1 k", "×", {ANY: (1.5, 1.1)}),
+    Figure("reuse", "worker reuse rate", "%", {ANY: (95, 99.9)}),
+    Figure("job_again", "worker SIGKILLed → its job runs again", "ms"),
+    Figure("gone", "node SIGKILLed → none of its processes left", "ms"),
+    Figure("node_back", "node started again → first job starts", "ms"),
+    Figure("node_done", "node started again → all done", "s"),
+    Figure("ran_twice", "jobs that ran twice, their record lost with the node", "jobs"),
+)
+
+BY_KEY = {figure.key: figure for figure in FIGURES}

@@ -1,0 +1,20 @@
+"""A claim of ten jobs at the head of a short queue and of a very long one, of a thousand tenants each."""
+
+from bench.measures.plan import Plan, Values
+from bench.site import Ground
+
+BATCH = 10
+
+
+def measure(ground: Ground, plan: Plan) -> Values:
+    times = plan.pick(200, 20)
+    short = _claim_cost(ground, BATCH * times, times)
+    long = _claim_cost(ground, plan.pick(1_000_000, 20_000), times)
+    return {"claim": short, "claim_long": long, "claim_ratio": long / short}
+
+
+def _claim_cost(ground: Ground, jobs: int, times: int) -> float:
+    with ground.site() as site:
+        site.agent("fill", jobs=jobs)
+        cost: float = site.agent("claim_cost", batch=BATCH, times=times)
+    return cost
