@@ -17,7 +17,7 @@ SELECT printf('%016x%s', i, lower(hex(randomblob(8)))), 'bench.tasks.noop', '[]'
 
 POSTGRES_FILL = f"""INSERT INTO pool_job ({COLUMNS})
 SELECT gen_random_uuid(), 'bench.tasks.noop', '[]', '{{}}', 'PENDING', 'default',
-  't' || (i % {TENANTS}), i / {TENANTS}, now(), now() FROM generate_series(0, %s - 1) i"""
+  't' || mod(i, {TENANTS}), i / {TENANTS}, now(), now() FROM generate_series(0, %s - 1) i"""
 
 
 def fill(jobs: int) -> None:

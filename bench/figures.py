@@ -84,7 +84,7 @@ FIGURES = (
     Figure("replace", "worker SIGKILLed → replacement ready, p95", "ms", {ANY: (100, 10)}),
     Figure("replace_p50", "the same, p50", "ms"),
     Figure("fresh", "a fresh Python process with Django per job instead", "ms"),
-    Figure("start_ratio", "that against one job through the pool, start to start", "×"),
+    Figure("start_ratio", "that against the hand-over to a worker that is there", "×"),
     Figure("memory", "memory per worker (PSS), mean of 8", "MB", {ANY: (50, 10)}),
     Figure("memory_max", "the largest of them", "MB"),
     Figure("memory_tree", "node, nursery, clerk and 8 workers", "MB"),

@@ -43,6 +43,34 @@ class NotReady(PoolError):
     """The database is not ready for the pool."""
 
 
+class AttemptFailed(PoolError):
+    """Base of what is never raised: it names, as data, why an attempt failed that raised nothing itself."""
+
+
+class WorkerLost(AttemptFailed):
+    """The worker that executed the job died."""
+
+
+class NodeLost(AttemptFailed):
+    """The node that held the job is gone. Whether the job had an effect is unknown."""
+
+
+class AttemptLost(AttemptFailed):
+    """The attempt was given out, but what became of it is unknown."""
+
+
+class NodeStopped(AttemptFailed):
+    """The node stopped and the job did not end in time."""
+
+
+class JobExpired(AttemptFailed):
+    """The job was not started before its expires_at."""
+
+
+class OutcomeRefused(AttemptFailed):
+    """The database refused the outcome of the job."""
+
+
 class JobInterrupted(BaseException):
     """Base of what the pool raises inside a running task; no Exception, or a broad except would swallow it."""
 

@@ -41,6 +41,11 @@ class Failure(msgspec.Struct, frozen=True):
     traceback: str = ""
 
 
+def failure(kind: type[BaseException], message: str = "", traceback: str = "") -> Failure:
+    """Name an error as data; its own sentence is the message when none is given."""
+    return Failure(f"{kind.__module__}.{kind.__qualname__}", message or (kind.__doc__ or "").strip(), traceback)
+
+
 class Ended(msgspec.Struct, frozen=True):
     """One attempt that ended. Times are seconds since 1970, None when the attempt never began."""
 

@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable
 
 from pool.domain.config import PoolConfig
-from pool.domain.jobs import ClaimedJob, Ended, Failure, Verdict
+from pool.domain.errors import JobExpired, UnknownTask
+from pool.domain.jobs import ClaimedJob, Ended, Verdict, failure
 from pool.domain.routing import Estimates, Seat, route, wanted
 from pool.domain.states import JobStatus, Outcome
 from pool.domain.verdict import UNKNOWN_TASK_DELAY_S, expired
@@ -46,8 +47,9 @@ class Dispatch:
             self._since = now.mono
         for job in claimed:
             if job.expires_at is not None and expired(job, now.wall):
-                why = Failure("JobExpired", "The job was not started before its expires_at.")
-                self.ledger.ended(Ended(job, Outcome.ERROR, "", None, now.wall, failure=why, retryable=False))
+                self.ledger.ended(
+                    Ended(job, Outcome.ERROR, "", None, now.wall, failure=failure(JobExpired), retryable=False)
+                )
             elif not self.knows(job.task):
                 self._postpone(job, now.wall)
             else:
@@ -111,7 +113,7 @@ class Dispatch:
         if job.task not in self._unknown:
             self._unknown.add(job.task)
             log.warning("task.unknown", task=job.task, job=job.id, again_in_s=UNKNOWN_TASK_DELAY_S)
-        why = Failure("UnknownTask", f"No worker knows the task {job.task!r}. The job waits until one does.")
+        why = failure(UnknownTask, f"No worker knows the task {job.task!r}. The job waits until one does.")
         ended = Ended(job, Outcome.INTERRUPTED, "", None, wall, failure=why)
         verdict = Verdict(JobStatus.SCHEDULED, delay_s=UNKNOWN_TASK_DELAY_S, refund=True)
         self.ledger.pending.rulings.append((ended, verdict))

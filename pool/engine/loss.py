@@ -10,7 +10,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from pool.domain.jobs import Ended, Failure
+from pool.domain.errors import JobCancelled, JobTimeout, NodeStopped, WorkerLost
+from pool.domain.jobs import Ended, Failure, failure
 from pool.domain.states import Outcome
 from pool.engine import linux
 from pool.engine.handle import Handle, Held
@@ -70,16 +71,14 @@ def judge_loss(handle: Handle, how: Exit) -> tuple[Outcome, Failure]:
     """What happened to the job the worker was executing."""
     end = handle.end
     if end is not None:
-        sentence = (
-            "The job was cancelled." if end.outcome is Outcome.CANCELLED else "The job ran longer than its timeout."
-        )
-        return end.outcome, Failure(f"Job{end.outcome.title()}", f"{sentence} Its worker had to be stopped: {how}.")
+        kind = JobCancelled if end.outcome is Outcome.CANCELLED else JobTimeout
+        return end.outcome, failure(kind, f"{kind()} Its worker had to be stopped: {how}.")
     if handle.death_reason == "shutdown":
-        return Outcome.INTERRUPTED, Failure("Interrupted", "The node stopped and the job did not end in time.")
+        return Outcome.INTERRUPTED, failure(NodeStopped)
     why = f"{how}{f' ({handle.death_reason})' if handle.death_reason else ''}"
     if how.code == 0:
         why = "exit code 0 without a result"
-    return Outcome.CRASHED, Failure("WorkerLost", f"The worker that executed the job died: {why}.")
+    return Outcome.CRASHED, failure(WorkerLost, f"The worker that executed the job died: {why}.")
 
 
 def last_output(path: Path) -> str:

@@ -31,15 +31,13 @@ OURS = "pool"
 class Error(CommandError):
     """What the command prints as "Error: ..."."""
 
-    def __init__(self, sentence: str, code: int = FAILED) -> None:
-        super().__init__(" ".join(sentence.split()), returncode=code)
+    def __init__(self, sentence: str, code: int = FAILED, *, keep_lines: bool = False) -> None:
+        super().__init__(sentence if keep_lines else " ".join(sentence.split()), returncode=code)
 
 
-class BadUsage(Error):
+def bad_usage(sentence: str) -> Error:
     """The command line itself is wrong."""
-
-    def __init__(self, sentence: str) -> None:
-        super().__init__(sentence, BAD_USAGE)
+    return Error(sentence, BAD_USAGE)
 
 
 class OneLineParser(CommandParser):
@@ -78,14 +76,7 @@ class SentenceCommand(BaseCommand):
         for error in errors[:-1]:
             self.stderr.write(f"Error: {told(error)}")
         if errors:
-            raise WrongSetting(told(errors[-1]))
-
-
-class WrongSetting(CommandError):
-    """A system check's error, with its cure."""
-
-
-WrongSetting.__name__ = Error.__name__
+            raise Error(told(errors[-1]), keep_lines=True)
 
 
 def told(problem: CheckMessage) -> str:
@@ -97,13 +88,10 @@ def told(problem: CheckMessage) -> str:
 def complain(parser: argparse.ArgumentParser, message: str) -> NoReturn:
     """End with one line about a wrong command line."""
     sentence = f"{message[:1].upper()}{message[1:]}".rstrip(".")
-    raise_or_exit(parser, f"{sentence}. See: {parser.prog} --help")
-
-
-def raise_or_exit(parser: argparse.ArgumentParser, sentence: str) -> NoReturn:
+    sentence = f"{sentence}. See: {parser.prog} --help"
     if getattr(parser, "called_from_command_line", True):
         parser.exit(BAD_USAGE, f"Error: {sentence}\n")
-    raise BadUsage(sentence)
+    raise bad_usage(sentence)
 
 
 @contextmanager
@@ -112,7 +100,7 @@ def failing_in_sentences() -> Iterator[None]:
     try:
         yield
     except (InvalidOption, InvalidPayload, InvalidTask) as error:
-        raise BadUsage(str(error)) from error
+        raise bad_usage(str(error)) from error
     except (PoolError, ImproperlyConfigured) as error:
         raise Error(str(error)) from error
     except (DatabaseError, InterfaceError) as error:

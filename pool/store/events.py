@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db import connections
 
+from pool.domain.payload import clean_text
 from pool.store.database import Database
 
 INSERT = """INSERT INTO pool_poolevent (at, name, level, node, worker, job, actor, source, data)
@@ -24,8 +25,7 @@ def write_event(
     data: Mapping[str, Any] | None = None,
 ) -> None:
     """From a node or clerk, in its own transaction."""
-    text = json.dumps(dict(data or {}), default=str)
-    db.execute(INSERT, (db.at(at), name, level, node, worker, job, "", "node", text))
+    db.execute(INSERT, (db.at(at), name, level, node, worker, job, "", "node", _json(data or {})))
 
 
 def write_action(alias: str, name: str, actor: str, source: str, job: Any = None, **data: Any) -> None:
@@ -36,3 +36,9 @@ def write_action(alias: str, name: str, actor: str, source: str, job: Any = None
 
     assert connections[alias]
     PoolEvent.objects.using(alias).create(at=timezone.now(), name=name, actor=actor, source=source, job=job, data=data)
+
+
+def _json(data: Mapping[str, Any]) -> str:
+    """Facts as both databases store them: what a process said may hold anything."""
+    text = json.dumps(dict(data), default=str, ensure_ascii=False)
+    return clean_text(text, 4 * len(text)).replace("\\u0000", "\\ufffd")

@@ -12,7 +12,7 @@ INSERT = """INSERT INTO pool_node (id, host, pid, boot_id, pid_started, run_dir,
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s::timestamptz, %s::timestamptz)"""
 
 BEAT = """UPDATE pool_node SET state = %s, workers = %s, problem = %s, last_beat = %s::timestamptz,
-lease_seq = lease_seq + 1 WHERE id = %s"""
+lease_seq = lease_seq + 1 WHERE id = %s AND state IN ('STARTING', 'RUNNING', 'DRAINING')"""
 
 LEAVE = """UPDATE pool_node SET state = %s, workers = 0, last_beat = %s::timestamptz, stopped_at = %s::timestamptz
 WHERE id = %s"""
@@ -20,8 +20,10 @@ WHERE id = %s"""
 WISHES = """SELECT wanted, stop_requested_at IS NOT NULL, restart_requested_at IS NOT NULL, state
 FROM pool_node WHERE id = %s"""
 
-LIVE = """SELECT id, host, pid, boot_id, pid_started, run_dir, lease_seq FROM pool_node
-WHERE state IN ('STARTING', 'RUNNING', 'DRAINING') AND id <> %s"""
+OTHERS = """SELECT id, host, pid, boot_id, pid_started, run_dir, lease_seq FROM pool_node
+WHERE id <> %s AND (state IN ('STARTING', 'RUNNING', 'DRAINING')
+OR EXISTS (SELECT 1 FROM pool_job WHERE status = 'ASSIGNED' AND node = pool_node.id)
+OR EXISTS (SELECT 1 FROM pool_job WHERE status = 'RUNNING' AND node = pool_node.id))"""
 
 WORKER = """INSERT INTO pool_workersnapshot (id, node, slot, pid, kind, state, healthy, current_jobs, jobs_completed,
 jobs_failed, started_at, last_beat, rss, cpu, ended_at, end_reason)
@@ -80,6 +82,7 @@ def register(db: Database, identity: NodeIdentity, wanted: int, now: float) -> N
 
 
 def beat(db: Database, node: str, state: NodeState, workers: int, problem: str, now: float) -> None:
+    """Renew the lease. A node that others took for lost stays lost: it must find that out."""
     db.execute(BEAT, (state, workers, problem, db.at(now), node))
 
 
@@ -104,8 +107,8 @@ def grant_restart(db: Database, node: str) -> None:
 
 
 def others(db: Database, node: str) -> list[tuple[NodeIdentity, int]]:
-    """Nodes that count as alive beside this one, each with its lease number."""
-    return [(NodeIdentity(*row[:6]), row[6]) for row in db.execute(LIVE, (node,)).fetchall()]
+    """Nodes that hold a lease beside this one, or jobs although they ended; each with its lease number."""
+    return [(NodeIdentity(*row[:6]), row[6]) for row in db.execute(OTHERS, (node,)).fetchall()]
 
 
 def write_workers(db: Database, node: str, rows: Sequence[WorkerRow]) -> None:

@@ -12,7 +12,8 @@ from typing import Any
 
 from django.db import DataError, IntegrityError, InterfaceError, NotSupportedError, ProgrammingError
 
-from pool.domain.jobs import Ended, Failure, Verdict
+from pool.domain.errors import OutcomeRefused
+from pool.domain.jobs import Ended, Failure, Verdict, failure
 from pool.domain.states import DEAD_LETTERS, TERMINAL, JobStatus, Outcome
 from pool.store.database import Database
 from pool.store.deltas import Deltas
@@ -138,8 +139,8 @@ def _write_alone(db: Database, node: str, ended: Ended, verdict: Verdict) -> Job
         with db.savepoint("pool_row"):
             return _write(db, node, ended, verdict)
     except DATA_ERRORS + _driver_data_errors(db) as error:
-        failure = Failure("UnserialisableResult", f"The database refused the outcome: {type(error).__name__}.")
-        plain = Ended(ended.job, Outcome.UNSERIALISABLE, "", ended.started_at, ended.finished_at, failure=failure)
+        why = failure(OutcomeRefused, f"The database refused the outcome of the job: {type(error).__name__}.")
+        plain = Ended(ended.job, Outcome.UNSERIALISABLE, "", ended.started_at, ended.finished_at, failure=why)
         return _write(db, node, plain, Verdict(JobStatus.FAILED))
 
 
@@ -189,7 +190,7 @@ def _move(db: Database, ended: Ended, verdict: Verdict, status: JobStatus, guard
 
 
 def _keep_attempt(db: Database, node: str, ended: Ended, outcome: Outcome) -> None:
-    failure = ended.failure or Failure("", "")
+    why = ended.failure or Failure("", "")
     db.execute(
         ATTEMPT,
         (
@@ -203,9 +204,9 @@ def _keep_attempt(db: Database, node: str, ended: Ended, outcome: Outcome) -> No
             db.at(ended.finished_at),
             ended.cpu_ms,
             ended.peak_rss,
-            failure.type[:200],
-            failure.message,
-            failure.traceback,
+            why.type[:200],
+            why.message,
+            why.traceback,
         ),
     )
 

@@ -5,7 +5,8 @@ A job that certainly never began goes back with its attempt refunded; any other 
 
 from collections.abc import Collection
 
-from pool.domain.jobs import ClaimedJob, Ended, Failure
+from pool.domain.errors import AttemptLost, NodeLost
+from pool.domain.jobs import ClaimedJob, Ended, Failure, failure
 from pool.domain.retry import Backoff
 from pool.domain.states import Outcome
 from pool.domain.verdict import judge
@@ -22,8 +23,7 @@ UNION ALL SELECT {SQLITE_FIELDS}, status, worker FROM pool_job WHERE status = 'R
 POSTGRES_HELD = f"""SELECT {POSTGRES_FIELDS}, j.status, j.worker FROM pool_job j
 WHERE j.node = %s AND (j.status = 'ASSIGNED' OR j.status = 'RUNNING') LIMIT %s"""
 
-LOST = Failure("NodeLost", "The node that held the job is gone. Whether the job had an effect is unknown.")
-UNSURE = Failure("AttemptLost", "The attempt was given out, but what became of it is unknown.")
+LOST, UNSURE = failure(NodeLost), failure(AttemptLost)
 
 
 def held_by(db: Database, node: str, most: int = BATCH) -> list[tuple[ClaimedJob, str, str]]:

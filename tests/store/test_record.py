@@ -86,7 +86,7 @@ class TestFirstSuccess:
         assert {id: id.hex for id in ids} == {id: result.replace("-", "") for id, result in results.items()}
         assert counted(alias) == counted(alias, "other") == {"submitted": 50, "completed": 50}
 
-    @pytest.mark.parametrize("result", ["null", '""', "[]", "0", '"\\ud83d\\ude00 ☃"', "1e300", '{"a": [1, {}]}'])
+    @pytest.mark.parametrize("result", ["null", '""', "[]", "0", '"\\ud83d\\ude00 ☃"', "0.25", '{"a": [1, {}]}'])
     def test_may_return_any_json(self, alias, database, result):
         id, job = one(alias, database)
         settle(database, ended(job, result=result))
@@ -412,7 +412,7 @@ def test_a_row_the_database_refuses_spoils_only_itself(alias, database, refused,
     assert wanted == statuses(alias, [job.id for job in jobs])
     assert wanted == [status for _, status in recorded.written]
     error = row(alias, jobs[2].id)["error"]
-    assert error["type"] == "UnserialisableResult"
+    assert error["type"] == "pool.domain.errors.OutcomeRefused"
     assert error["message"].startswith("The database refused the outcome: ")
     assert ["unserialisable"] == [a.outcome for a in attempts(alias, jobs[2].id)]
     assert counted(alias) == {"submitted": 5, "completed": 4, "failed": 1, "dead": 1}
@@ -452,7 +452,7 @@ def test_other_errors_of_the_database_are_told(alias, database):
     with database.transaction():
         database.execute("ALTER TABLE pool_attempt RENAME TO pool_attempt_gone")
     try:
-        with pytest.raises((DatabaseError, Redo)):
+        with pytest.raises(DatabaseError):
             settle(database, ended(job, Outcome.ERROR))
     finally:
         with database.transaction():

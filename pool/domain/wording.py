@@ -1,0 +1,63 @@
+"""How figures are written for people: three significant digits, a unit, ages in words, an en dash for unknown.
+
+Used by the commands and the pages, so that a figure looks the same in both.
+"""
+
+UNKNOWN = "–"
+AGES = ((86400.0, "d"), (3600.0, "h"), (60.0, "min"))
+SIZES = ("B", "kB", "MB", "GB", "TB")
+
+
+def number(value: float | None) -> str:
+    """Write a number with thousands separated."""
+    if value is None:
+        return UNKNOWN
+    if isinstance(value, int) or abs(value) >= 100:
+        return f"{value:,.0f}"
+    return _three_digits(value)
+
+
+def rate(value: float | None) -> str:
+    return UNKNOWN if value is None else f"{number(value)} /s"
+
+
+def milliseconds(value: float | None) -> str:
+    """Write milliseconds in the unit that suits them."""
+    if value is None:
+        return UNKNOWN
+    if value >= 60_000:
+        return age(value / 1000)
+    if value >= 1000:
+        return f"{_three_digits(value / 1000)} s"
+    return f"{_three_digits(value)} ms" if value >= 1 else f"{value * 1000:.0f} µs"
+
+
+def age(seconds: float | None) -> str:
+    """Write how long something lasts or lasted."""
+    if seconds is None:
+        return UNKNOWN
+    for length, unit in AGES:
+        if seconds >= length:
+            return f"{int(seconds / length)} {unit}"
+    return f"{int(seconds)} s" if seconds >= 1 else "< 1 s"
+
+
+def size(value: float | None) -> str:
+    """Write bytes in the unit that suits them."""
+    if value is None:
+        return UNKNOWN
+    step = 0
+    while value >= 1000 and step < len(SIZES) - 1:
+        value, step = value / 1000, step + 1
+    return f"{value:.0f} B" if step == 0 else f"{_three_digits(value)} {SIZES[step]}"
+
+
+def percent(fraction: float | None) -> str:
+    return UNKNOWN if fraction is None else f"{_three_digits(fraction * 100)} %"
+
+
+def _three_digits(value: float) -> str:
+    if value == 0 or abs(value) >= 100:
+        return f"{value:.0f}"
+    decimals = 1 if abs(value) >= 10 else 2
+    return f"{value:.{decimals}f}".rstrip("0").rstrip(".")
