@@ -121,6 +121,7 @@ class PoolConfig:
     keep_minutes_s: float = seconds(2 * DAY_S, "How long the figures of each minute are kept.", 120)
     keep_hours_s: float = seconds(60 * DAY_S, "How long the figures of each hour are kept; those of days stay.", 120)
     keep_events_s: float = seconds(30 * DAY_S, "How long events are kept.")
+    pruning: bool = setting(True, "switch", "Clerks remove what is older than that; off: only `pool prune` does.")
     prune_batch: int = setting(1000, "rows", "Most rows removed in one transaction.", 1, 100_000)
 
     # Logs
@@ -128,7 +129,10 @@ class PoolConfig:
         "INFO", "level", "Lowest level that is logged, in every process.", choices=LEVELS, env="LOG_LEVEL"
     )
     log_format: str = setting(
-        "auto", "format", "auto: JSON, or readable lines with DEBUG.", choices=("auto", "json", "console")
+        "auto",
+        "format",
+        "auto: JSON, or readable lines with DEBUG and on a terminal.",
+        choices=("auto", "json", "console"),
     )
     log_worker_errors: bool = setting(True, "switch", "Workers pass errors on to the node's log.")
     log_worker_warnings: bool = setting(True, "switch", "Workers pass warnings on.")

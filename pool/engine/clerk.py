@@ -47,8 +47,9 @@ class Clerk:
         self.chores = [
             Chore("memory", 5.0, self.weigh),
             Chore("roll up", 10.0, self.roll_up),
-            Chore("prune", 60.0, self.prune),
         ]
+        if self.config.pruning:
+            self.chores.append(Chore("prune", 60.0, self.prune))
         if self.db.is_sqlite:
             self.chores.append(Chore("checkpoint", 1.0, self.checkpoint))
 

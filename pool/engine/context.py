@@ -4,6 +4,8 @@ import json
 import uuid
 from typing import Any
 
+from pool.domain.config import PoolConfig
+from pool.domain.cost import priced
 from pool.domain.errors import JobCancelled, JobTimeout
 from pool.engine import slot as words
 from pool.engine.capture import Capture
@@ -57,8 +59,11 @@ class JobContext:
         if self.cancelled:
             raise interruption(self._slot.words[words.FLAG] & 3)
 
-    def usage_json(self) -> str | None:
-        return json.dumps(self.usage) if self.usage else None
+    def usage_json(self, config: PoolConfig) -> str | None:
+        """The usage with its cost, for the row; None when nothing was used."""
+        if not self.usage:
+            return None
+        return json.dumps(priced(self.usage, config.cost_per_million_input, config.cost_per_million_output))
 
 
 def interruption(kind: int) -> JobTimeout | JobCancelled:

@@ -72,7 +72,7 @@ class Executor:
     @property
     def usage(self) -> str | None:
         """What the last job said it used, as JSON."""
-        return self.context.usage_json() if self.context is not None else None
+        return self.context.usage_json(self.config) if self.context is not None else None
 
     def _call(self, order: Task) -> Any:
         task = self.tasks.get(order.name)
