@@ -57,7 +57,7 @@ def enqueue_many(task: str, args: list[Any], jobs: int, batch: int = 0) -> dict[
     from pool import enqueue_many
     from pool.registry import find
 
-    calls = [(args, {})] * (batch or jobs)
+    calls: list[Any] = [(args, {})] * (batch or jobs)
     began, start = time.time(), time.perf_counter()
     for _ in range(jobs // len(calls)):
         enqueue_many(find(task), calls)
@@ -134,7 +134,8 @@ def first_start() -> float:
 
     from pool.models import Job
 
-    return float(Job.objects.aggregate(at=Min("started_at"))["at"].timestamp())
+    first: Any = Job.objects.aggregate(at=Min("started_at"))["at"]
+    return float(first.timestamp())
 
 
 @verb
@@ -142,7 +143,7 @@ def spans() -> list[tuple[float, float, float]]:
     """Of every job: when it could start, when it started and when it finished."""
     from pool.models import Job
 
-    rows = Job.objects.order_by("id").values_list("run_at", "started_at", "finished_at")
+    rows: Any = Job.objects.order_by("id").values_list("run_at", "started_at", "finished_at")
     return [(run_at.timestamp(), started.timestamp(), finished.timestamp()) for run_at, started, finished in rows]
 
 

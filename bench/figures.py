@@ -69,9 +69,7 @@ class Taken:
 
 FIGURES = (
     Figure("enqueue_many", "enqueue_many()", "jobs/s", {ANY: (20_000, 50_000)}),
-    Figure(
-        "enqueue_one", "enqueue() one at a time", "jobs/s", {SQLITE_NORMAL: (3_000, 6_000), ANY: (1_500, 3_000)}
-    ),
+    Figure("enqueue_one", "enqueue() one at a time", "jobs/s", {SQLITE_NORMAL: (3_000, 6_000), ANY: (1_500, 3_000)}),
     Figure("drain", "durable no-op jobs drained", "jobs/s", {SQLITE: (20_000, 50_000), POSTGRES: (8_000, 20_000)}),
     Figure("boot", "node started → first job starts", "ms"),
     Figure("flow", "enqueue + drain at once, enqueue_many of 500", "jobs/s", {SQLITE: (8_000, 25_000)}),

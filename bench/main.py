@@ -57,7 +57,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="KINDS",
         help=f"some of: {', '.join(KINDS)}; or all, where {SQLITE_NORMAL} takes only what depends on syncs (default)",
     )
-    made.add_argument("--database-url", default="", help="a PostgreSQL server to use; the bench makes its own databases")
+    made.add_argument("--database-url", default="", help="a PostgreSQL server; the bench makes its own databases")
     made.add_argument("--reps", type=_count, default=3, help="repetitions of which the median counts (3)")
     made.add_argument("--quick", action="store_true", help="little of everything, once: shows that it works")
     made.add_argument("--folder", type=Path, help="where to put the databases, to measure that disk")

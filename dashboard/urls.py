@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from dashboard import metrics, pages
+from dashboard import login, metrics, pages
 
 app_name = "dashboard"
 
@@ -12,4 +12,5 @@ urlpatterns = [
     path("health/live", metrics.live, name="live"),
     path("health/ready", metrics.ready, name="ready"),
     path("dashboard/", pages.overview, name="overview"),
+    path("login/<str:token>/", login.first_login, name="first-login"),
 ]

@@ -118,6 +118,8 @@ if REDIS_URL := env.str("REDIS_URL", default=""):
 # People and browsers -----------------------------------------------------------
 
 LOGIN_URL = "admin:login"
+AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend", "sesame.backends.ModelBackend"]
+SESAME_MAX_AGE = 3600
 LOGIN_REDIRECT_URL = "/dashboard/"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}

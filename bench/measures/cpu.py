@@ -20,8 +20,13 @@ def measure(ground: Ground, plan: Plan) -> Values:
         time.sleep(SETTLE_S)
         workers = node.worker_pids()
         helpers = [pid for pid in node.tree() if pid not in workers]
-        before, start = (processes.cpu_seconds(workers), processes.cpu_seconds(helpers)), time.monotonic()
-        time.sleep(seconds)
-        after, span = (processes.cpu_seconds(workers), processes.cpu_seconds(helpers)), time.monotonic() - start
-    by_workers, by_helpers = (100 * (later - earlier) / (span * cores) for earlier, later in zip(before, after, strict=True))
-    return {"cpu": by_workers, "cpu_node": by_helpers}
+        used, span = _used_while(seconds, workers, helpers)
+    return {"cpu": 100 * used[0] / (span * cores), "cpu_node": 100 * used[1] / (span * cores)}
+
+
+def _used_while(seconds: float, *groups: list[int]) -> tuple[list[float], float]:
+    """CPU seconds that each group of processes uses while so many seconds pass; and how many those were."""
+    before, start = [processes.cpu_seconds(pids) for pids in groups], time.monotonic()
+    time.sleep(seconds)
+    after, span = [processes.cpu_seconds(pids) for pids in groups], time.monotonic() - start
+    return [later - earlier for earlier, later in zip(before, after, strict=True)], span

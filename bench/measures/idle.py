@@ -1,4 +1,4 @@
-"""What an idle pool costs, with 2 and with 128 workers, its database server included; and whether 128 can all be busy."""
+"""What an idle pool costs, with 2 and with 128 workers and its database server; and whether 128 can all be busy."""
 
 import time
 from collections.abc import Sequence

@@ -1,5 +1,5 @@
-"""An idle pool gets one job every 25 ms: from the return of `enqueue()` to the start of the function, both read from the
-clock that all processes share; and the node's own histogram of the hand-over to the worker."""
+"""An idle pool gets one job every 25 ms: from the return of `enqueue()` to the start of the function, both read from
+the clock that all processes share; and the node's own histogram of the hand-over to the worker."""
 
 from bench import processes
 from bench.measures.plan import Plan, Values, percentile
@@ -11,9 +11,7 @@ PERIOD_S = 0.025
 def measure(ground: Ground, plan: Plan) -> Values:
     with ground.site() as site, site.node():
         site.agent("pace", task="bench.tasks.whoami", args=[], jobs=20, period_s=PERIOD_S)
-        returned = site.agent(
-            "pace", task="bench.tasks.whoami", args=[], jobs=plan.pick(400, 40), period_s=PERIOD_S
-        )
+        returned = site.agent("pace", task="bench.tasks.whoami", args=[], jobs=plan.pick(400, 40), period_s=PERIOD_S)
         site.agent("wait_done")
         results = site.agent("results")
         waits = [(results[job]["started"] - at) / 1e6 for job, at in returned]

@@ -50,8 +50,8 @@ def _kill_worker(ground: Ground, jobs: int) -> Values:
         processes.kill(victim.pid)
 
         def again() -> list[Note]:
-            notes = read_notes(path)
-            return [note for note in notes if note.job == victim.job and note.what == "start" and note.pid != victim.pid]
+            starts = [note for note in read_notes(path) if note.what == "start" and note.job == victim.job]
+            return [note for note in starts if note.pid != victim.pid]
 
         second = processes.wait_for(again, "the second start of the job whose worker was killed")
         site.agent("wait_done")

@@ -1,5 +1,5 @@
-"""Half load: jobs of 10 ms arrive by chance (Poisson) at half of what two workers can do. How long they wait on average,
-from the moment they could start to their start. Some of it is chance itself: two jobs at a time find both workers busy."""
+"""Half load: jobs of 10 ms arrive by chance (Poisson) at half of what two workers can do. How long they wait on
+average, from the moment they could start to their start. Nearly 2 ms of it is chance: some find both workers busy."""
 
 from statistics import mean
 

@@ -11,7 +11,9 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
+
+from pool.domain.payload import clean_text
 
 CUT = "… the rest was cut: the job's output is longer than {} bytes.\n"
 
@@ -52,7 +54,13 @@ class Capture:
         """What has come in since the last take."""
         with self._lock:
             pieces, self.pieces = self.pieces, []
-        return pieces
+        # Half a surrogate pair would not even get through the socket.
+        return [(at, stream, clean_text(text, 4 * len(text))) for at, stream, text in pieces]
+
+    def close(self) -> list[Piece]:
+        """What has come in since the last take; nothing comes in after it."""
+        self.open = False
+        return self.take() if self.pieces else []
 
 
 class Stream(io.TextIOBase):
@@ -63,6 +71,7 @@ class Stream(io.TextIOBase):
     def __init__(self, name: str, capture: Capture, descriptor: int) -> None:
         super().__init__()
         self._stream, self._capture, self._descriptor = name, capture, descriptor
+        self.buffer = BytesStream(self)
 
     def write(self, text: str) -> int:
         self._capture.add(self._stream, text)
@@ -76,6 +85,24 @@ class Stream(io.TextIOBase):
 
     def isatty(self) -> bool:
         return False
+
+
+class BytesStream(io.BufferedIOBase):
+    """Its `buffer`, for what writes bytes."""
+
+    def __init__(self, text: Stream) -> None:
+        super().__init__()
+        self._text = text
+
+    def write(self, data: Any) -> int:
+        self._text.write(bytes(data).decode("utf-8", "replace"))
+        return len(data)
+
+    def writable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self._text.fileno()
 
 
 class JobLogHandler(logging.Handler):

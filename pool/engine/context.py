@@ -1,7 +1,10 @@
 """What a task with `takes_context=True` gets as its first argument. Lives in the worker, for one attempt."""
 
 import json
+import math
+import operator
 import uuid
+from numbers import Number
 from typing import Any
 
 from pool.domain.config import PoolConfig
@@ -42,7 +45,7 @@ class JobContext:
     def add_usage(self, **amounts: float) -> None:
         """Add to what the job has used, for example input_tokens=120, output_tokens=30."""
         for name, amount in amounts.items():
-            self.usage[name] = self.usage.get(name, 0) + amount
+            self.usage[name] = self.usage.get(name, 0) + _plain(name, amount)
 
     @property
     def cancelled(self) -> bool:
@@ -64,6 +67,16 @@ class JobContext:
         if not self.usage:
             return None
         return json.dumps(priced(self.usage, config.cost_per_million_input, config.cost_per_million_output))
+
+
+def _plain(name: str, amount: Any) -> float:
+    """A number that can be stored, whatever library it comes from."""
+    try:
+        if isinstance(amount, Number) and name.isprintable() and math.isfinite(amount):  # type: ignore[arg-type]
+            return operator.index(amount) if hasattr(amount, "__index__") else float(amount)  # type: ignore[call-overload, no-any-return]
+    except (TypeError, OverflowError):
+        pass
+    raise ValueError(f"add_usage takes finite numbers by name: {name!a} cannot be {amount!r:.60}.")
 
 
 def interruption(kind: int) -> JobTimeout | JobCancelled:

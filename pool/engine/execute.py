@@ -8,6 +8,7 @@ import asyncio
 import inspect
 import time
 import traceback
+import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
 from types import FrameType
@@ -163,7 +164,7 @@ class Executor:
         now = datetime.now(UTC)
         return TaskResult(
             task=task,
-            id=order.id,
+            id=str(uuid.UUID(order.id)),
             status=TaskResultStatus.RUNNING,
             enqueued_at=datetime.fromtimestamp(order.created_at, UTC),
             started_at=now,

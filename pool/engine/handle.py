@@ -86,9 +86,11 @@ class Handle:
             self._next_seq = seq + 1
             self.held[seq] = Held(job, now_ns, cost)
             self.load_us += cost
-            attempt = job.attempts
             tasks.append(
-                Task(seq, job.id, job.task, job.args, job.kwargs, job.queue, attempt, job.max_attempts, job.created_at)
+                Task(
+                    seq, job.id, job.task, job.args, job.kwargs, job.queue,
+                    job.attempts, job.max_attempts, job.created_at, job.epoch,
+                )  # fmt: skip
             )
         if self.state is WorkerState.IDLE:
             self.state = WorkerState.BUSY
@@ -116,9 +118,12 @@ class Handle:
 
     def running(self) -> tuple[int, int] | None:
         """Number and start (monotonic nanoseconds) of the job it executes now."""
-        started = self.slot.words[words.STARTED]
         seq = self.slot.words[words.SEQ]
-        return (seq, started) if started and seq in self.held else None
+        started = self.slot.words[words.STARTED]
+        # The next job may have begun between the two looks: one's number must not go with the other's start.
+        if not started or seq not in self.held or seq != self.slot.words[words.SEQ]:
+            return None
+        return seq, started
 
     def begun_seq(self) -> int:
         """Number of the last job it began."""

@@ -45,17 +45,22 @@ class Hearing:
                 case WorkerTainted(reason):
                     handle.retiring = handle.retiring or reason
                     log.warning("worker.tainted", worker=handle.worker, reason=reason)
+                case Recalled(seqs):
+                    self._recalled(handle, seqs)
 
     def side_facts(self, handle: Handle, facts: list[SideFact]) -> None:
         for fact in facts:
             match fact:
                 case Recalled(seqs):
-                    back = [held.job for seq in sorted(seqs) if (held := handle.take_back(seq)) is not None]
-                    self.dispatch.take_back(back)
-                case JobSaid(seq, said):
-                    self._said(handle, seq, said)
+                    self._recalled(handle, seqs)
+                case JobSaid(job, epoch, said):
+                    self.ledger.pending.said += [Said(job, epoch, at, stream, text) for at, stream, text in said]
                 case StackDumped(seq, text):
                     self._said(handle, seq, [(0.0, "stack", text)])
+
+    def _recalled(self, handle: Handle, seqs: list[int]) -> None:
+        back = [held.job for seq in sorted(seqs) if (held := handle.take_back(seq)) is not None]
+        self.dispatch.take_back(back)
 
     def _ready(self, handle: Handle, pid: int, now: Now) -> None:
         handle.born(pid)

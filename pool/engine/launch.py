@@ -29,9 +29,14 @@ def require_schema(alias: str) -> None:
         raise NotReady(f"The database is not migrated ({names} is missing). Run: manage.py migrate")
 
 
-def run_node(workers: int | None = None) -> int:
-    """Run a node until it is told to leave; its exit code."""
+def new_node(workers: int | None = None) -> Node:
+    """Make sure that a node can work here, and make it. Raises NotReady, InvalidConfig."""
     config = get_config()
     logs.configure("node")
     require_schema(config.database)
-    return Node(config, run_dir(), workers or config.workers).run()
+    return Node(config, run_dir(), workers or config.workers)
+
+
+def run_node(workers: int | None = None) -> int:
+    """Run a node until it is told to leave; its exit code."""
+    return new_node(workers).run()

@@ -85,6 +85,7 @@ def last_output(path: Path) -> str:
     """What the dead worker wrote below Python: the traceback of a segmentation fault, for example."""
     try:
         with path.open("rb") as file:
+            file.seek(max(file.seek(0, os.SEEK_END) - OUTPUT_BYTES, 0))
             text = file.read(OUTPUT_BYTES).decode("utf-8", "replace")
     except OSError:
         return ""
@@ -92,11 +93,14 @@ def last_output(path: Path) -> str:
     return text.replace("\x00", "")
 
 
-def sweep_orphans(known: set[int]) -> None:
-    """Kill and reap processes that jobs of dead workers left behind; the node has adopted them."""
-    for pid in linux.children_of(os.getpid()):
-        if pid not in known:
+def sweep_orphans(known: set[int]) -> bool:
+    """Kill and reap what jobs of dead workers left behind, now the node's children; True when nothing is left."""
+    orphans = [pid for pid in linux.children_of(os.getpid()) if pid not in known]
+    for orphan in orphans:
+        # Its own children as well: they become ours only when it is dead.
+        for pid in (orphan, *linux.descendants_of(orphan)):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-            with suppress(ChildProcessError):
-                os.waitpid(pid, os.WNOHANG)
+        with suppress(ChildProcessError):
+            os.waitpid(orphan, os.WNOHANG)
+    return not orphans

@@ -23,6 +23,7 @@ class Task(msgspec.Struct, array_like=True, gc=False):
     attempt: int
     max_attempts: int
     created_at: float
+    epoch: int
 
 
 class RunJobs(msgspec.Struct, array_like=True, tag=1):
@@ -78,7 +79,13 @@ class WorkerTainted(msgspec.Struct, array_like=True, tag=5):
     reason: str
 
 
-Fact = WorkerReady | JobDone | JobFailed | JobTold | WorkerTainted
+class Recalled(msgspec.Struct, array_like=True, tag=6):
+    """Jobs that were in hand and are not begun any more: asked for, or refused because the worker must be replaced."""
+
+    seqs: list[int]
+
+
+Fact = WorkerReady | JobDone | JobFailed | JobTold | WorkerTainted | Recalled
 
 
 class Poke(msgspec.Struct, array_like=True, tag=1):
@@ -96,19 +103,16 @@ class DumpStack(msgspec.Struct, array_like=True, tag=3):
 SideOrder = Poke | Recall | DumpStack
 
 
-class Recalled(msgspec.Struct, array_like=True, tag=1):
-    seqs: list[int]
-
-
 class StackDumped(msgspec.Struct, array_like=True, tag=2):
     seq: int
     text: str
 
 
 class JobSaid(msgspec.Struct, array_like=True, tag=3):
-    """Output of a job that still runs."""
+    """Output of a job that runs, or ended a moment ago: the ending travels on the other socket."""
 
-    seq: int
+    job: str
+    epoch: int
     said: list[tuple[float, str, str]]
 
 

@@ -5,10 +5,12 @@ directory, umask, environment, signal handlers, timers, standard streams, databa
 """
 
 import _signal  # type: ignore[import-not-found]  # the C functions: signal.getsignal is ten times slower
+import gc
 import os
 import signal
 import sys
 import threading
+from contextlib import suppress
 from typing import Any
 
 from asgiref.sync import SyncToAsync
@@ -32,13 +34,16 @@ class Baseline:
     """The worker's clean state, taken once before its first job."""
 
     def __init__(self) -> None:
-        self.cwd = os.getcwd()
+        self.cwd = _current_directory()
+        # Leads back also when the folder has been removed, as old releases are.
+        self.cwd_descriptor = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self.umask = os.umask(0o077)
         os.umask(self.umask)
         # The mapping behind os.environ: comparing it costs a tenth of comparing the public view.
         self._live_environ: dict[bytes, bytes] = os.environ._data  # type: ignore[attr-defined]
         self.environ = dict(self._live_environ)
         self.handlers = {number: _signal.getsignal(number) for number in WATCHED_SIGNALS}
+        self.blocked = _signal.pthread_sigmask(_signal.SIG_BLOCK, ())
         self.stdout, self.stderr = sys.stdout, sys.stderr
         self.threads = set(threading.enumerate())
         self.connections: dict[int, Any] = {}
@@ -49,15 +54,23 @@ class Baseline:
 
     def restore(self) -> str:
         """Undo what the job left behind; the reason why the worker must be replaced, or an empty string."""
+        try:
+            return self._restore()
+        except Exception as error:  # noqa: BLE001  the job has ended well or badly; only the worker is spoilt
+            return f"what the job left could not be put back: {type(error).__name__}: {error}"[:300]
+
+    def _restore(self) -> str:
         os.umask(self.umask)
         if _current_directory() != self.cwd:
-            os.chdir(self.cwd)
+            os.fchdir(self.cwd_descriptor)
         if self._live_environ != self.environ:
             self._restore_environ()
         for number, handler in self.handlers.items():
             if _signal.getsignal(number) is not handler:
                 _signal.signal(number, handler)
+        _signal.pthread_sigmask(_signal.SIG_SETMASK, self.blocked)
         _signal.setitimer(_signal.ITIMER_REAL, 0)
+        gc.enable()
         sys.stdout, sys.stderr = self.stdout, self.stderr
         if self.connections:
             self._restore_connections()
@@ -75,13 +88,13 @@ class Baseline:
                 os.environb[key] = value
 
     def _restore_connections(self) -> None:
-        for connection in list(self.connections.values()):
-            if connection.connection is None:
-                continue
-            if connection.in_atomic_block or not connection.get_autocommit() or _in_transaction(connection):
-                _forget_transaction(connection)
-            elif connection.errors_occurred:
-                connection.close_if_unusable_or_obsolete()
+        living = {thread.ident for thread in threading.enumerate()}
+        for key, connection in list(self.connections.items()):
+            if connection._thread_ident not in living:
+                _drop(connection)
+                del self.connections[key]
+            elif connection.connection is not None:
+                _tidy(connection)
 
     def _left_threads(self) -> str:
         shared: set[Any] = getattr(SyncToAsync.single_thread_executor, "_threads", set())
@@ -96,6 +109,19 @@ def _current_directory() -> str:
         return ""
 
 
+def _tidy(connection: Any) -> None:
+    """Let the next job find a connection like new: without a transaction, and checked before its use if so set."""
+    try:
+        if connection.in_atomic_block or not connection.autocommit or _in_transaction(connection):
+            _drop(connection)
+        elif connection.errors_occurred and not connection.is_usable():
+            _drop(connection)
+    except Exception:  # noqa: BLE001  a connection that cannot even be asked is broken
+        _drop(connection)
+    connection.errors_occurred = False
+    connection.health_check_done = False
+
+
 def _in_transaction(connection: Any) -> bool:
     raw = connection.connection
     if connection.vendor == "sqlite":
@@ -103,14 +129,21 @@ def _in_transaction(connection: Any) -> bool:
     return bool(raw.info.transaction_status)
 
 
-def _forget_transaction(connection: Any) -> None:
-    """Drop the connection with its open transaction: the server rolls back."""
+def _drop(connection: Any) -> None:
+    """Close the connection with its open transaction: the server rolls back. The next job gets a new one."""
     connection.in_atomic_block = False
     connection.savepoint_ids = []
     connection.run_on_commit = []
     connection.closed_in_transaction = False
     connection.needs_rollback = False
-    connection.close()
+    # It may be that of another thread, the one in which async code uses the database: nothing runs there now.
+    connection.inc_thread_sharing()
+    try:
+        with suppress(Exception):
+            connection.close()
+    finally:
+        connection.dec_thread_sharing()
+    connection.connection = None
 
 
 def _has_children() -> bool:

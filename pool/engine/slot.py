@@ -50,7 +50,7 @@ class Slot:
         """In the worker: how far the job is, 0 to 1, and a few words about it."""
         if fraction is not None:
             self.words[PROGRESS] = int(min(max(fraction, 0.0), 1.0) * PROGRESS_SCALE) + 1
-        text = message.encode("utf-8", "replace")[:TEXT_BYTES]
+        text = f"{message}".replace("\0", " ").encode("utf-8", "replace")[:TEXT_BYTES]
         self._text[: len(text)] = text
         self.words[TEXT_LENGTH] = len(text)
         self.words[REVISION] += 1

@@ -85,8 +85,8 @@ class Undertaker:
         # A worker just born is nobody's known child until the nursery has told its pid.
         if self.orphans_possible and all(handle.pid for handle in self.roster):
             helpers = {self.staffing.nursery.pid} if self.staffing.nursery is not None else set()
-            sweep_orphans(self.other_children | helpers | {handle.pid for handle in self.roster})
-            self.orphans_possible = bool(self.graves)
+            known = self.other_children | helpers | {handle.pid for handle in self.roster}
+            self.orphans_possible = not sweep_orphans(known) or bool(self.graves)
 
     def _end_or_wait(self, group: int, endings: list[Ended], now: Now) -> None:
         if not group or linux.group_is_empty(group):

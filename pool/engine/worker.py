@@ -70,10 +70,13 @@ class Worker:
         self.capture = output.Capture(birth.config.max_log_bytes)
         self.raw = output.RawOutput(birth.output)
         self.executor = Executor(birth.worker, birth.slot, self.capture, birth.tasks, birth.config)
+        self.pid = os.getpid()
         self.todo: deque[Task] = deque()
-        self.current = 0
+        self.current: Task | None = None
         self.leaving = False
+        self.tainted = False
         self.reading = threading.Lock()
+        self.telling = threading.Lock()
 
     def run(self) -> None:
         """Until told to leave, or until the node is gone."""
@@ -83,6 +86,8 @@ class Worker:
         baseline = Baseline()
         self.pipe.send(WorkerReady(os.getpid()))
         while True:
+            if self.tainted:
+                self.refuse()
             try:
                 task = self.todo.popleft()
             except IndexError:
@@ -95,7 +100,9 @@ class Worker:
     def hear(self) -> None:
         """Wait for orders. Only an idle main thread does; while it works the side thread may read in its stead."""
         with self.reading:
-            self.take(self.pipe.read())
+            # The side thread may have taken the last order there was while this one waited for its turn.
+            if not self.todo and not self.leaving:
+                self.take(self.pipe.read())
 
     def take(self, orders: list[Order]) -> None:
         for order in orders:
@@ -106,20 +113,30 @@ class Worker:
                     self.leaving = True
 
     def work(self, task: Task, baseline: Baseline) -> None:
-        self.current = task.seq
         logs.bind(job=task.id, task=task.name, attempt=task.attempt)
+        self.current = task
         ending = self.executor.run(task)
+        if os.getpid() != self.pid:
+            # The job forked, and its child came back here as well: only one of the two is the worker.
+            os._exit(0)
         tainted = baseline.restore()
         self.raw.collect(self.capture)
-        self.capture.open = False
-        pieces, usage = self.capture.take(), self.executor.usage
+        with self.telling:
+            self.current = None
+            pieces, usage = self.capture.close(), self.executor.usage
         if pieces or usage:
             self.pipe.send(JobTold(task.seq, pieces, usage))
         self.pipe.send(ending)
         self.slot.end()
         self.slot.words[words.JOBS] += 1
         if tainted or (isinstance(ending, JobFailed) and ending.tainted):
+            self.tainted = True
             self.pipe.send(WorkerTainted(tainted or ending.kind))  # type: ignore[union-attr]
+
+    def refuse(self) -> None:
+        """No further job may meet what the last one left: whatever is in hand goes back."""
+        if seqs := self.empty_hands():
+            self.pipe.send(Recalled(seqs))
 
     def serve_side(self) -> None:
         """The side thread."""
@@ -136,21 +153,30 @@ class Worker:
             case Poke():
                 self.slot.words[words.BEAT] = linux.monotonic_ns()
                 self.raw.bound(RAW_OUTPUT_BYTES)
-                seq = self.current
-                if pieces := self.capture.take() if self.slot.words[words.STARTED] else []:
-                    self.side.send(JobSaid(seq, pieces))
+                self.tell_output()
             case Recall():
                 self.side.send(Recalled(self.give_back()))
             case DumpStack(seq):
                 self.side.send(StackDumped(seq, _main_stack()))
 
+    def tell_output(self) -> None:
+        """Send what the running job has said so far. Before its ending, or not at all."""
+        with self.telling:
+            task = self.current
+            if task is not None and (pieces := self.capture.take()):
+                self.side.send(JobSaid(task.id, task.epoch, pieces))
+
     def give_back(self) -> list[int]:
-        """Take from the end, while the main thread takes from the front: each job goes to one of the two."""
+        """Every job not yet begun, those still in the socket among them."""
         if self.reading.acquire(blocking=False):
             try:
                 self.take(self.pipe.read_now())
             finally:
                 self.reading.release()
+        return self.empty_hands()
+
+    def empty_hands(self) -> list[int]:
+        """Take from the end, while the main thread takes from the front: each job goes to one of the two."""
         seqs: list[int] = []
         while True:
             try:

@@ -15,6 +15,8 @@ from typing import Any
 from django.db import connections
 from django.db.utils import DatabaseErrorWrapper
 
+from pool.domain.payload import clean_text
+
 LOCK_WAIT_MS = 250
 """The node never waits longer for a lock: it tries again next turn."""
 
@@ -36,6 +38,11 @@ def as_text(at: float) -> str:
 
 def as_datetime(at: float) -> datetime:
     return datetime.fromtimestamp(at, UTC)
+
+
+def storable(text: str) -> str:
+    """Text as it comes from users' code, without what a database refuses. Its length was bounded where it was said."""
+    return clean_text(text, 4 * len(text))
 
 
 class Database:

@@ -6,8 +6,7 @@ from typing import Any
 
 from django.db import connections
 
-from pool.domain.payload import clean_text
-from pool.store.database import Database
+from pool.store.database import Database, storable
 
 INSERT = """INSERT INTO pool_poolevent (at, name, level, node, worker, job, actor, source, data)
 VALUES (%s::timestamptz, %s, %s, %s, %s, %s::uuid, %s, %s, %s::jsonb)"""
@@ -39,6 +38,4 @@ def write_action(alias: str, name: str, actor: str, source: str, job: Any = None
 
 
 def _json(data: Mapping[str, Any]) -> str:
-    """Facts as both databases store them: what a process said may hold anything."""
-    text = json.dumps(dict(data), default=str, ensure_ascii=False)
-    return clean_text(text, 4 * len(text)).replace("\\u0000", "\\ufffd")
+    return storable(json.dumps(dict(data), default=str, ensure_ascii=False)).replace("\\u0000", "\\ufffd")

@@ -6,7 +6,7 @@ from typing import Any
 
 from pool.domain.states import NodeState, WorkerState
 from pool.store import tally
-from pool.store.database import Database
+from pool.store.database import Database, storable
 
 INSERT = """INSERT INTO pool_node (id, host, pid, boot_id, pid_started, run_dir, state, wanted, started_at, last_beat)
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s::timestamptz, %s::timestamptz)"""
@@ -83,7 +83,7 @@ def register(db: Database, identity: NodeIdentity, wanted: int, now: float) -> N
 
 def beat(db: Database, node: str, state: NodeState, workers: int, problem: str, now: float) -> None:
     """Renew the lease. A node that others took for lost stays lost: it must find that out."""
-    db.execute(BEAT, (state, workers, problem, db.at(now), node))
+    db.execute(BEAT, (state, workers, storable(problem), db.at(now), node))
 
 
 def leave(db: Database, node: str, state: NodeState, now: float) -> None:
@@ -102,6 +102,12 @@ def wishes(db: Database, node: str) -> Wishes | None:
     return None if row is None else Wishes(row[0], bool(row[1]), bool(row[2]), NodeState(row[3]))
 
 
+def wanted_of(db: Database, host: str, pid: int) -> int:
+    """The size last asked of the node that had this pid; 0 when there was none."""
+    found = db.execute(SIZE, (host, pid)).fetchone()
+    return found[0] if found else 0
+
+
 def grant_restart(db: Database, node: str) -> None:
     db.execute("UPDATE pool_node SET restart_requested_at = NULL WHERE id = %s", (node,))
 
@@ -115,4 +121,4 @@ def write_workers(db: Database, node: str, rows: Sequence[WorkerRow]) -> None:
     for r in rows:
         values: tuple[Any, ...] = (r.id, node, r.slot, r.pid, r.kind, r.state, r.healthy, r.current_jobs)
         values += (r.jobs_completed, r.jobs_failed, db.at(r.started_at), db.at(r.last_beat), r.rss, r.cpu)
-        db.execute(WORKER, (*values, None if r.ended_at is None else db.at(r.ended_at), r.end_reason))
+        db.execute(WORKER, (*values, None if r.ended_at is None else db.at(r.ended_at), storable(r.end_reason)[:100]))

@@ -9,13 +9,14 @@ from enum import StrEnum
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils import timezone
 
 from pool.conf import database_alias
 from pool.domain.config import WORKER_CEILING
 from pool.domain.errors import InvalidOption, JobNotFound, NotPossible, NotReady
 from pool.domain.ids import parse_id
+from pool.domain.options import check_name
 from pool.domain.states import DEAD_LETTERS, EXECUTING, LIVE_NODES, TERMINAL, WAITING, JobStatus
 from pool.models import Job, Node, Queue, Tally
 from pool.store.doorbell import Reason, ring
@@ -28,6 +29,18 @@ WAITING_COUNTER = {
     JobStatus.PENDING: "pending",
     JobStatus.SCHEDULED: "scheduled",
     JobStatus.BLOCKED: "blocked",
+}
+
+
+LISTED = Q(status__in=DEAD_LETTERS, discarded_at=None)
+"""The dead letters, as they are counted: without those somebody discarded."""
+
+RETRYABLE = Q(status__in=(*DEAD_LETTERS, JobStatus.CANCELLED))
+
+AS_NEW: dict[str, Any] = {
+    **dict.fromkeys(("started_at", "finished_at", "expires_at", "cancel_requested_at", "discarded_at", "progress")),
+    **dict.fromkeys(("node", "worker", "cancelled_by", "progress_message"), ""),
+    **dict.fromkeys(("interruptions", "losses"), 0),
 }
 
 
@@ -65,18 +78,13 @@ def retry(job_id: Any, by: Actor = NOBODY) -> None:
     with transaction.atomic(using=alias):
         jobs = Job.objects.using(alias).filter(pk=pk)
         queue = _queue_of(jobs)
-        fresh: dict[str, Any] = dict.fromkeys(("finished_at", "started_at", "cancel_requested_at", "discarded_at"))
-        fresh |= dict.fromkeys(("interruptions", "losses"), 0) | dict.fromkeys(("node", "worker", "cancelled_by"), "")
-        for status in (*DEAD_LETTERS, JobStatus.CANCELLED):
-            was_dead = status in DEAD_LETTERS and jobs.filter(discarded_at=None).exists()
-            changed = jobs.filter(status=status).update(
-                status=JobStatus.PENDING, run_at=timezone.now(), attempts_base=F("attempts"), expires_at=None, **fresh
-            )
-            if changed:
-                _tally(alias, queue, pending=1, dead=-int(was_dead))
-                write_action(alias, "job.retried", by.name, by.source, pk)
-                _ring_after_commit(alias, "jobs")
-                return
+        fresh = {"status": JobStatus.PENDING, "run_at": timezone.now(), "attempts_base": F("attempts"), **AS_NEW}
+        was_listed = bool(jobs.filter(LISTED).update(**fresh))
+        if was_listed or jobs.filter(RETRYABLE).update(**fresh):
+            _tally(alias, queue, pending=1, dead=-int(was_listed))
+            write_action(alias, "job.retried", by.name, by.source, pk)
+            _ring_after_commit(alias, "jobs")
+            return
         raise NotPossible(f"Only a failed, timed out or cancelled job can be retried; {pk} is {_status_of(jobs)}.")
 
 
@@ -86,8 +94,7 @@ def discard(job_id: Any, by: Actor = NOBODY) -> None:
     with transaction.atomic(using=alias):
         jobs = Job.objects.using(alias).filter(pk=pk)
         queue = _queue_of(jobs)
-        dead = jobs.filter(status__in=DEAD_LETTERS, discarded_at=None)
-        if not dead.update(discarded_at=timezone.now()):
+        if not jobs.filter(LISTED).update(discarded_at=timezone.now()):
             raise NotPossible(f"Only a dead letter can be discarded; {pk} is {_status_of(jobs)}.")
         _tally(alias, queue, dead=-1)
         write_action(alias, "job.discarded", by.name, by.source, pk)
@@ -175,11 +182,11 @@ def _ask_nodes(column: str, event: str, by: Actor, node: str) -> int:
 
 
 def _set_paused(queue: str, paused: bool, by: Actor) -> bool:
-    if not queue or len(queue) > 100:
-        raise InvalidOption("A queue's name has 1 to 100 characters.")
+    check_name("queue", queue)
     alias = database_alias()
     with transaction.atomic(using=alias):
-        Queue.objects.using(alias).get_or_create(name=queue)
+        if paused:
+            Queue.objects.using(alias).get_or_create(name=queue)
         moment = timezone.now() if paused else None
         who = by.name if paused else ""
         rows = Queue.objects.using(alias).filter(name=queue, paused=not paused)

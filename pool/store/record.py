@@ -38,11 +38,11 @@ COUNTER = {
 }
 
 SQLITE_COMPLETE = """UPDATE pool_job SET status = 'COMPLETED', worker = ?, started_at = ?, finished_at = ?, result = ?,
-progress = CASE WHEN progress IS NULL THEN NULL ELSE 1.0 END
+error = NULL, progress = CASE WHEN progress IS NULL THEN NULL ELSE 1.0 END
 WHERE id = ? AND epoch = ? AND status IN ('ASSIGNED', 'RUNNING')"""
 
 POSTGRES_COMPLETE = """UPDATE pool_job j SET status = 'COMPLETED', worker = v.worker, started_at = v.started_at,
-finished_at = v.finished_at, result = v.result::jsonb,
+finished_at = v.finished_at, result = v.result::jsonb, error = NULL,
 progress = CASE WHEN progress IS NULL THEN NULL ELSE 1.0 END
 FROM unnest(%s::text[], %s::timestamptz[], %s::timestamptz[], %s::text[], %s::uuid[], %s::int[])
   AS v(worker, started_at, finished_at, result, id, epoch)

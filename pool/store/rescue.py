@@ -4,6 +4,7 @@ A job that certainly never began goes back with its attempt refunded; any other 
 """
 
 from collections.abc import Collection
+from dataclasses import dataclass
 
 from pool.domain.errors import AttemptLost, NodeLost
 from pool.domain.jobs import ClaimedJob, Ended, Failure, failure
@@ -17,22 +18,33 @@ from pool.store.record import Recorded, Ruling, record
 
 BATCH = 1000
 
-SQLITE_HELD = f"""SELECT {SQLITE_FIELDS}, status, worker FROM pool_job WHERE status = 'ASSIGNED' AND node = ?
-UNION ALL SELECT {SQLITE_FIELDS}, status, worker FROM pool_job WHERE status = 'RUNNING' AND node = ? LIMIT ?"""
+SQLITE_LEASE = f"{SQLITE_FIELDS}, status, worker, (julianday(started_at) - 2440587.5) * 86400.0"
+SQLITE_HELD = f"""SELECT {SQLITE_LEASE} FROM pool_job WHERE status = 'ASSIGNED' AND node = ?
+UNION ALL SELECT {SQLITE_LEASE} FROM pool_job WHERE status = 'RUNNING' AND node = ? LIMIT ?"""
 
-POSTGRES_HELD = f"""SELECT {POSTGRES_FIELDS}, j.status, j.worker FROM pool_job j
-WHERE j.node = %s AND (j.status = 'ASSIGNED' OR j.status = 'RUNNING') LIMIT %s"""
+POSTGRES_HELD = f"""SELECT {POSTGRES_FIELDS}, j.status, j.worker, extract(epoch from j.started_at)::float8
+FROM pool_job j WHERE j.node = %s AND (j.status = 'ASSIGNED' OR j.status = 'RUNNING') LIMIT %s"""
 
 LOST, UNSURE = failure(NodeLost), failure(AttemptLost)
 
 
-def held_by(db: Database, node: str, most: int = BATCH) -> list[tuple[ClaimedJob, str, str]]:
-    """Jobs leased to the node by the database: each with its status and worker."""
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A job as the database says that a node holds it. `started_at` is known once it is RUNNING."""
+
+    job: ClaimedJob
+    status: str
+    worker: str
+    started_at: float | None
+
+
+def held_by(db: Database, node: str, most: int = BATCH) -> list[Lease]:
+    """Jobs leased to the node by the database."""
     if db.is_sqlite:
         rows = db.raw.execute(SQLITE_HELD, (node, node, most)).fetchall()
     else:
         rows = db.raw.execute(POSTGRES_HELD, (node, most)).fetchall()
-    return [(ClaimedJob(*row[:-2]), row[-2], row[-1]) for row in rows]
+    return [Lease(ClaimedJob(*row[:-3]), *row[-3:]) for row in rows]
 
 
 def rescue(
@@ -44,25 +56,26 @@ def rescue(
     not known, and then every job counts as begun.
     """
     rulings: list[Ruling] = []
-    for job, status, worker in held_by(db, node):
-        began = status == "RUNNING" or begun is None or job.id.replace("-", "") in begun
-        rulings.append(_given_back(job, worker, began, LOST, backoff, now))
+    for lease in held_by(db, node):
+        began = lease.status == "RUNNING" or begun is None or lease.job.id.replace("-", "") in begun
+        rulings.append(_given_back(lease, began, LOST, backoff, now))
     return record(db, node, rulings, deltas, careful=True)
 
 
 def release_unheld(db: Database, node: str, held: Collection[str], backoff: Backoff, deltas: Deltas, now: float) -> int:
     """Give back what a failed transaction left leased to this living node although it does not hold it."""
     rulings = [
-        _given_back(job, worker, status == "RUNNING", UNSURE, backoff, now)
-        for job, status, worker in held_by(db, node, most=100_000)
-        if job.id not in held
+        _given_back(lease, lease.status == "RUNNING", UNSURE, backoff, now)
+        for lease in held_by(db, node, most=100_000)
+        if lease.job.id not in held
     ]
     return len(record(db, node, rulings, deltas, careful=True).written)
 
 
-def _given_back(job: ClaimedJob, worker: str, began: bool, why: Failure, backoff: Backoff, now: float) -> Ruling:
+def _given_back(lease: Lease, began: bool, why: Failure, backoff: Backoff, now: float) -> Ruling:
     if began:
-        ended = Ended(job, Outcome.LOST, worker, now, now, failure=why)
+        started_at = now if lease.started_at is None else lease.started_at
+        ended = Ended(lease.job, Outcome.LOST, lease.worker, started_at, now, failure=why)
     else:
-        ended = Ended(job, Outcome.INTERRUPTED, worker, None, now)
+        ended = Ended(lease.job, Outcome.INTERRUPTED, lease.worker, None, now)
     return ended, judge(ended, backoff)

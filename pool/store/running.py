@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pool.domain.payload import clean_text
-from pool.store.database import Database
+from pool.store.database import Database, storable
 
 START = """UPDATE pool_job SET status = 'RUNNING', worker = %s, started_at = %s::timestamptz
 WHERE id = %s::uuid AND epoch = %s AND status = 'ASSIGNED'"""
@@ -51,14 +50,9 @@ def write_begun(db: Database, begun: Sequence[Begun]) -> None:
 
 def write_progress(db: Database, progressed: Sequence[Progressed]) -> None:
     for one in progressed:
-        db.execute(PROGRESS, (one.fraction, _storable(one.message)[:200], one.job, one.epoch))
+        db.execute(PROGRESS, (one.fraction, storable(one.message)[:200], one.job, one.epoch))
 
 
 def write_log(db: Database, said: Sequence[Said]) -> None:
     for one in said:
-        db.execute(LOG, (one.job, one.epoch, db.at(one.at), one.stream, _storable(one.text), one.job))
-
-
-def _storable(text: str) -> str:
-    """What a job says may hold anything; its length was bounded where it was said."""
-    return clean_text(text, 4 * len(text))
+        db.execute(LOG, (one.job, one.epoch, db.at(one.at), one.stream, storable(one.text), one.job))

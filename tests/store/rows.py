@@ -148,8 +148,8 @@ def promote_all(database: Database, now: float, node: str = NODE) -> int:
 
 def held(database: Database, node: str = NODE) -> ClaimedJob:
     """The one job the node holds."""
-    ((job, _, _),) = held_by(database, node)
-    return job
+    (lease,) = held_by(database, node)
+    return lease.job
 
 
 def ended(job: ClaimedJob, outcome: Outcome = Outcome.SUCCEEDED, **values: Any) -> Ended:

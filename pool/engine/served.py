@@ -1,0 +1,74 @@
+"""The node as a child of `serve`. A process of its own, started by `pool.engine.kept`.
+
+It drains when `serve` says so, and stops fast when `serve` is gone: jobs are interrupted and given back, and whatever
+has not ended after that is killed, so that nothing outlives a killed `serve` for long.
+"""
+
+import os
+import signal
+import socket
+import sys
+from contextlib import suppress
+from types import FrameType
+
+import django
+from django.db import DatabaseError, InterfaceError
+from setproctitle import setproctitle
+
+from pool import logs
+from pool.conf import get_config
+from pool.domain.errors import PoolError
+from pool.engine import linux
+from pool.engine.launch import new_node
+from pool.store import nodes
+from pool.store.database import Database
+
+log = logs.get_logger(__name__)
+
+ASKED_EXIT = 4
+"""It left because an operator asked for it: it is not to be started again."""
+
+ORPHANED = signal.SIGUSR2
+ORPHAN_S = 1.5
+"""After the death of `serve`, what is left is killed after this time."""
+
+
+def main(arguments: list[str]) -> None:
+    """Arguments: pid of `serve`, number of workers, pid of the node before this one or 0."""
+    parent, workers, before = (int(argument) for argument in arguments)
+    signal.signal(ORPHANED, stop_fast)
+    signal.signal(signal.SIGALRM, end_all)
+    linux.die_with(parent, ORPHANED)
+    setproctitle("pool: node")
+    django.setup()
+    try:
+        node = new_node(size_of(before) or workers)
+        code = node.run()
+    except (PoolError, DatabaseError, InterfaceError) as error:
+        log.error("node.not_ready", problem=" ".join(str(error).split()))
+        sys.exit(1)
+    was_wished = code == 0 and not node.signals.stops
+    sys.exit(ASKED_EXIT if was_wished else code)
+
+
+def stop_fast(_number: int, _frame: FrameType | None) -> None:
+    """Two stops in one, and an end to it."""
+    signal.setitimer(signal.ITIMER_REAL, ORPHAN_S)
+    for _ in range(2):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def end_all(_number: int, _frame: FrameType | None) -> None:
+    """The next node gives back what was running."""
+    linux.kill_descendants()
+    os._exit(1)
+
+
+def size_of(before: int) -> int:
+    """The size last asked of the node that died, so that a crash does not undo `pool scale`; 0 when it is not known."""
+    if not before:
+        return 0
+    db = Database(get_config().database)
+    with suppress(DatabaseError, InterfaceError), db.errors:
+        return nodes.wanted_of(db, socket.gethostname(), before)
+    return 0

@@ -1,0 +1,69 @@
+"""The web process: daphne over the project's ASGI application, on a socket that `serve` listens on. Runs no job.
+
+A process of its own, started by `pool.engine.kept`; it ends when `serve` is gone.
+"""
+
+import importlib
+from typing import Any
+
+from pool.engine import linux
+
+
+def main(arguments: list[str]) -> None:
+    """Arguments: pid of `serve`, descriptor of the socket, the host it was bound to by name."""
+    parent, descriptor, host = arguments
+    linux.die_with(int(parent))
+    # Twisted's event loop has to be chosen before anything of the project imports another one.
+    server = importlib.import_module("daphne.server")
+    import django
+    from setproctitle import setproctitle
+
+    from pool import logs
+
+    setproctitle("pool: web")
+    django.setup()
+    logs.configure("web")
+    let_in(host)
+    endpoint = f"fd:fileno={int(descriptor)}"
+    server.Server(application(), endpoints=[endpoint], action_logger=access_log(), server_name="").run()
+
+
+def let_in(host: str) -> None:
+    """Whoever names a host to bind to wants it to be reached by that name."""
+    from django.conf import settings
+
+    name = f"[{host}]" if ":" in host and not host.startswith("[") else host
+    if name not in ("", "0.0.0.0", "[::]") and name not in settings.ALLOWED_HOSTS:
+        settings.ALLOWED_HOSTS = [*settings.ALLOWED_HOSTS, name]
+
+
+def application() -> Any:
+    """The project's ASGI application, or plain Django where it names none."""
+    from django.conf import settings
+    from django.core.asgi import get_asgi_application
+    from django.utils.module_loading import import_string
+
+    if path := getattr(settings, "ASGI_APPLICATION", None):
+        return import_string(path)
+    plain = get_asgi_application()
+    if settings.DEBUG and "django.contrib.staticfiles" in settings.INSTALLED_APPS:
+        from django.contrib.staticfiles.handlers import ASGIStaticFilesHandler
+
+        return ASGIStaticFilesHandler(plain)
+    return plain
+
+
+def access_log() -> Any:
+    """With DEBUG, a line for each request."""
+    from django.conf import settings
+
+    from pool.logs import get_logger
+
+    log = get_logger(__name__)
+
+    def told(protocol: str, action: str, details: dict[str, Any]) -> None:
+        if protocol == "http" and action == "complete":
+            took_ms = round(details["time_taken"] * 1000, 1)
+            log.info("request", method=details["method"], path=details["path"], status=details["status"], ms=took_ms)
+
+    return told if settings.DEBUG else None

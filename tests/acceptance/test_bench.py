@@ -1,0 +1,41 @@
+"""The bench runs: one quick measure on a site of its own, with real processes, and nothing is left of it."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pool.engine.linux import become_subreaper, children_of
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+
+
+def test_a_quick_measure_prints_json_and_leaves_nothing_behind(tmp_path):
+    become_subreaper()
+    before = set(children_of(os.getpid()))
+    arguments = ["--quick", "--only", "drain", "--database", "sqlite", "--folder", str(tmp_path), "--json"]
+    done = subprocess.run([sys.executable, "-m", "bench", *arguments], cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, json.loads(done.stdout)["failed"]) == (0, []), done.stderr
+    drained = json.loads(done.stdout)["figures"][0]
+    assert drained["key"] == "drain"
+    assert drained["value"] > 0
+    assert (drained["bound"], drained["aim"]) == (20_000, 50_000)
+    assert list(tmp_path.iterdir()) == []
+    assert set(children_of(os.getpid())) == before
+
+
+def test_a_measure_that_cannot_be_taken_is_told_and_exits_with_1(tmp_path):
+    arguments = ["--quick", "--only", "drain", "--database", "postgres", "--folder", str(tmp_path), "--json"]
+    nowhere = ["--database-url", f"postgresql://nobody@/nothing?host={tmp_path}"]
+    done = subprocess.run(
+        [sys.executable, "-m", "bench", *arguments, *nowhere], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    (failed,) = json.loads(done.stdout)["failed"]
+    assert failed["database"] == "postgres"
+    assert "OperationalError" in failed["error"]

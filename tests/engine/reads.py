@@ -1,0 +1,101 @@
+"""What tests of the engine ask of a site's database, beside what the acceptance tests ask. Runs in the side process."""
+
+from collections import Counter
+from typing import Any, NamedTuple
+
+
+class Recount(NamedTuple):
+    """Counters by queue: as they are kept, and as the rows say."""
+
+    kept: dict[str, dict[str, int]]
+    counted: dict[str, dict[str, int]]
+
+
+COLUMN_OF = {
+    "SCHEDULED": "scheduled",
+    "BLOCKED": "blocked",
+    "PENDING": "pending",
+    "ASSIGNED": "executing",
+    "RUNNING": "executing",
+    "COMPLETED": "completed",
+    "FAILED": "failed",
+    "TIMEOUT": "timeout",
+    "CANCELLED": "cancelled",
+}
+
+
+def recount() -> Recount:
+    """Compare the kept counters with the rows. True for jobs that no operator touched."""
+    from pool.conf import database_alias
+    from pool.models import Job
+    from pool.store import tally
+
+    kept = tally.sums(database_alias())
+    counted: dict[str, dict[str, int]] = {}
+    for queue, status in Job.objects.order_by().values_list("queue", "status"):
+        sums = counted.setdefault(queue, dict.fromkeys((*COLUMN_OF.values(), "dead", "submitted"), 0))
+        sums[COLUMN_OF[status]] += 1
+        sums["submitted"] += 1
+        sums["dead"] += status in ("FAILED", "TIMEOUT")
+    names = (*COLUMN_OF.values(), "dead", "submitted")
+    return Recount({queue: {name: sums[name] for name in names} for queue, sums in kept.items()}, counted)
+
+
+def outcomes() -> dict[str, int]:
+    """How often attempts of all jobs ended in which way."""
+    from pool.models import Attempt
+
+    return dict(Counter(Attempt.objects.order_by().values_list("outcome", flat=True)))
+
+
+def spent() -> dict[str, tuple[int, int, int, int]]:
+    """Of every job: attempts, interruptions, losses, epoch."""
+    from pool.models import Job
+
+    rows = Job.objects.values_list("id", "attempts", "interruptions", "losses", "epoch")
+    return {str(job): tuple(rest) for job, *rest in rows}  # type: ignore[misc]
+
+
+def successes_per_job() -> int:
+    """The highest number of successes kept of one job."""
+    from django.db.models import Count
+
+    from pool.models import Attempt
+
+    most = Attempt.objects.filter(outcome="succeeded").order_by().values("job").annotate(n=Count("id"))
+    return max(most.values_list("n", flat=True), default=0)
+
+
+def pieces(job_id: str) -> list[tuple[str, str]]:
+    """What a job said, by stream."""
+    from pool.store import read
+
+    return [(piece["stream"], piece["text"]) for piece in read.logs(job_id)]
+
+
+def queue_exists(name: str) -> bool:
+    from pool.models import Queue
+
+    return Queue.objects.filter(name=name).exists()
+
+
+def rename_task(job_id: str, name: str) -> None:
+    """Let a job that waits be one of a task that nobody has any more."""
+    from pool.models import Job
+
+    Job.objects.filter(pk=job_id).update(task=name)
+
+
+def make_due(job_id: str) -> None:
+    from django.utils import timezone
+
+    from pool.models import Job
+
+    Job.objects.filter(pk=job_id).update(run_at=timezone.now())
+
+
+def operate(verb: str, *args: Any) -> Any:
+    """One of the operator's verbs of `pool.store.operate`."""
+    from pool.store import operate as verbs
+
+    return getattr(verbs, verb)(*args)
