@@ -5,6 +5,7 @@ Everything is a process of its own, started by the bench and gone with it.
 
 import json
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -36,10 +37,20 @@ class Agent:
         self.child = processes.start("bench.agent", [], env, log, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def __call__(self, do: str, **facts: Any) -> Any:
+        self.send(do, **facts)
+        return self.answer(do)
+
+    def send(self, do: str, **facts: Any) -> None:
         assert self.child.stdin is not None
-        assert self.child.stdout is not None
         self.child.stdin.write(json.dumps({"do": do, **facts}) + "\n")
         self.child.stdin.flush()
+
+    def has_answered(self, within_s: float) -> bool:
+        assert self.child.stdout is not None
+        return bool(select.select([self.child.stdout], [], [], within_s)[0])
+
+    def answer(self, do: str) -> Any:
+        assert self.child.stdout is not None
         line = self.child.stdout.readline()
         if not line:
             raise AgentError(f"The agent ended: {self.log.read_text()[-1000:].strip()}")
@@ -83,6 +94,10 @@ class Node:
         logged = (json.loads(line) for line in lines[:-1] if line.startswith("{"))
         return [line for line in logged if line.get("event") == event]
 
+    def require_alive(self) -> None:
+        if self.child.poll() is not None:
+            raise RuntimeError(f"The node ended: {self.log.read_text()[-1000:].strip()}")
+
     def stop(self) -> None:
         processes.end(self.child)
 
@@ -125,11 +140,17 @@ class Site:
         """Wait until so many workers have nothing to do."""
 
         def idle() -> bool:
-            if node.child.poll() is not None:
-                raise RuntimeError(f"The node ended: {node.log.read_text()[-1000:].strip()}")
+            node.require_alive()
             return sum(worker["state"] == "IDLE" for worker in self.agent("workers")) == workers
 
         processes.wait_for(idle, f"{workers} idle workers", NODE_LIMIT_S, every_s=0.1)
+
+    def wait_done(self) -> float:
+        """Wait until every job's outcome is stored; when that was seen, in seconds since 1970."""
+        self.agent.send("wait_done")
+        while not self.agent.has_answered(0.5):
+            self.nodes[-1].require_alive()
+        return float(self.agent.answer("wait_done"))
 
     def close(self) -> None:
         for node in self.nodes:
@@ -148,16 +169,18 @@ class Ground:
 
     @contextmanager
     def site(self) -> Iterator[Site]:
-        folder = Path(tempfile.mkdtemp(prefix="s", dir=self.folder))
-        url = self.database.make(folder)
-        env = environment(folder, url)
-        site = Site(folder, self.database, env, Agent(env, folder / "agent.log"), profile=self.profile)
-        try:
-            yield site
-        finally:
-            site.close()
-            self.database.drop(url)
-            shutil.rmtree(folder, ignore_errors=True)
+        folder = Path(tempfile.mkdtemp(prefix="site-", dir=self.folder))
+        # Sockets need a short path, and the chosen folder may have a long one.
+        with tempfile.TemporaryDirectory(prefix="pool-", ignore_cleanup_errors=True) as run:
+            url = self.database.make(folder)
+            env = environment(url, Path(run))
+            site = Site(folder, self.database, env, Agent(env, folder / "agent.log"), profile=self.profile)
+            try:
+                yield site
+            finally:
+                site.close()
+                self.database.drop(url)
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
@@ -170,14 +193,14 @@ def ground(database: Database, folder: Path, profile: Path | None = None) -> Ite
 
 
 def migrate(folder: Path, url: str) -> None:
-    agent = Agent(environment(folder, url), folder / "migrate.log")
+    agent = Agent(environment(url, folder / "run"), folder / "migrate.log")
     try:
         agent("migrate")
     finally:
         agent.close()
 
 
-def environment(folder: Path, url: str) -> dict[str, str]:
+def environment(url: str, run: Path) -> dict[str, str]:
     """Of every process of a site: nothing of the caller's own settings, and every worker of default settings."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
     paths = [str(processes.REPOSITORY), *filter(None, [inherited.get("PYTHONPATH")])]
@@ -186,7 +209,7 @@ def environment(folder: Path, url: str) -> dict[str, str]:
         "DJANGO_SETTINGS_MODULE": "poolsite.settings",
         "POOLSITE_APPS": "bench",
         "DATABASE_URL": url,
-        "POOL_RUN_DIR": str(folder / "run"),
+        "POOL_RUN_DIR": str(run),
         "SECRET_KEY": "of a site that lives for seconds",
         "LOG_LEVEL": "WARNING",
         "LOG_FORMAT": "json",

@@ -10,13 +10,13 @@ from typing import Any
 
 import environ
 import pytest
-from django.apps import apps
 from django.core.management import call_command
 from django.db import connections
 
 from pool.store.database import Database
 from tests.postgres import PostgresServer, postgres_server
 from tests.settings import SQLITE_OPTIONS, TEST_DIR
+from tests.tables import empty
 
 __all__ = ["postgres_server"]
 
@@ -30,7 +30,8 @@ PATIENT_MS = 10_000
 def sqlite_alias(django_test_environment: None, django_db_blocker: Any) -> Iterator[str]:
     """The alias of a migrated database on SQLite."""
     url = f"sqlite:///{Path(TEST_DIR) / 'store.sqlite3'}"
-    yield from _migrated("on_sqlite", environ.Env.db_url_config(url) | {"OPTIONS": SQLITE_OPTIONS}, django_db_blocker)
+    options = SQLITE_OPTIONS | {"init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF"}
+    yield from _migrated("on_sqlite", environ.Env.db_url_config(url) | {"OPTIONS": options}, django_db_blocker)
 
 
 @pytest.fixture(scope="session")
@@ -48,7 +49,7 @@ def alias(request: pytest.FixtureRequest, settings: Any, django_db_blocker: Any)
     name = request.getfixturevalue("sqlite_alias" if request.param == "sqlite" else "postgres_alias")
     settings.POOL = {**settings.POOL, "database": name}
     with django_db_blocker.unblock():
-        _empty(name)
+        empty(name)
         yield name
 
 
@@ -78,13 +79,3 @@ def _migrated(alias: str, config: dict[str, Any], blocker: Any) -> Iterator[str]
     yield alias
     with blocker.unblock():
         connections[alias].close()
-
-
-def _empty(alias: str) -> None:
-    """Remove all rows of the pool; those of users and sessions stay away from here."""
-    tables = [model._meta.db_table for model in apps.get_app_config("pool").get_models()]
-    # Rows that refer to others first.
-    tables.sort(key=lambda name: name in ("pool_job", "pool_node"))
-    with connections[alias].cursor() as cursor:
-        for table in tables:
-            cursor.execute(f"DELETE FROM {table}")

@@ -13,7 +13,7 @@ def measure(ground: Ground, plan: Plan) -> Values:
         site.agent("enqueue_many", task="bench.tasks.noop", args=[1], jobs=jobs)
         launched = time.time()
         with site.node(wait=False):
-            done = site.agent("wait_done")
+            done = site.wait_done()
         started = site.agent("first_start")
         require_all_completed(site, jobs)
     return {"drain": jobs / (done - started), "boot": (started - launched) * 1000}

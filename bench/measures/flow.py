@@ -16,6 +16,6 @@ def measure(ground: Ground, plan: Plan) -> Values:
 def _flow(ground: Ground, how: str, jobs: int, **options: int) -> float:
     with ground.site() as site, site.node():
         submitted = site.agent(how, task="bench.tasks.noop", args=[1], jobs=jobs, **options)
-        done: float = site.agent("wait_done")
+        done = site.wait_done()
         require_all_completed(site, jobs)
     return jobs / (done - submitted["began"])

@@ -35,7 +35,7 @@ def _idle_percent(site: Site, node: Node, seconds: float) -> float:
 def _all_busy(site: Site) -> tuple[float, float]:
     """How many ran at once, and how long two rounds took."""
     submitted = site.agent("enqueue_many", task="bench.tasks.sleep", args=[1.0], jobs=2 * MANY)
-    done = site.agent("wait_done")
+    done = site.wait_done()
     require_all_completed(site, 2 * MANY)
     return most_at_once([(start, end) for _, start, end in site.agent("spans")]), done - submitted["began"]
 

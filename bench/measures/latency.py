@@ -12,7 +12,7 @@ def measure(ground: Ground, plan: Plan) -> Values:
     with ground.site() as site, site.node():
         site.agent("pace", task="bench.tasks.whoami", args=[], jobs=20, period_s=PERIOD_S)
         returned = site.agent("pace", task="bench.tasks.whoami", args=[], jobs=plan.pick(400, 40), period_s=PERIOD_S)
-        site.agent("wait_done")
+        site.wait_done()
         results = site.agent("results")
         waits = [(results[job]["started"] - at) / 1e6 for job, at in returned]
         hand_over = hand_over_us(site)

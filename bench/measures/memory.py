@@ -16,7 +16,7 @@ def measure(ground: Ground, plan: Plan) -> Values:
     with ground.site() as site, site.node(WORKERS) as node:
         site.agent("enqueue_many", task="bench.tasks.noop", args=[1], jobs=plan.pick(20_000, 800))
         site.agent("enqueue_many", task="bench.tasks.sleep", args=[0.05], jobs=WORKERS * 4)
-        site.agent("wait_done")
+        site.wait_done()
         workers = [processes.memory_mb(pid) for pid in node.worker_pids()]
         whole = sum(processes.memory_mb(pid) for pid in node.tree())
         fresh = _fresh_process_mb(site)

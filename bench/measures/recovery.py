@@ -54,7 +54,7 @@ def _kill_worker(ground: Ground, jobs: int) -> Values:
             return [note for note in starts if note.pid != victim.pid]
 
         second = processes.wait_for(again, "the second start of the job whose worker was killed")
-        site.agent("wait_done")
+        site.wait_done()
         _require_sound(site, path, jobs, may_run_twice=0)
     return {"job_again": (second[0].at_ns - killed_at) / 1e6}
 
@@ -68,7 +68,7 @@ def _kill_node(ground: Ground, jobs: int) -> Values:
         before = len(read_notes(path))
         launched, launched_ns = time.time(), time.monotonic_ns()
         with site.node(wait=False):
-            done = site.agent("wait_done")
+            done = site.wait_done()
             back = read_notes(path)[before]
             twice = _require_sound(site, path, jobs, may_run_twice=jobs)
     return {

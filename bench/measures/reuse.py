@@ -19,7 +19,7 @@ def measure(ground: Ground, plan: Plan) -> Values:
             site.agent("enqueue_many", task="bench.tasks.noop", args=[1], jobs=JOBS_A_SECOND // 20)
             jobs += JOBS_A_SECOND // 20
             time.sleep(0.05)
-        site.agent("wait_done")
+        site.wait_done()
 
         def counted() -> dict[str, float] | None:
             status: dict[str, dict[str, float]] = site.agent("status")

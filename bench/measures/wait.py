@@ -17,7 +17,7 @@ def measure(ground: Ground, plan: Plan) -> Values:
     with ground.site() as site, site.node(WORKERS):
         period_s = JOB_S / WORKERS / LOAD
         site.agent("pace", task="bench.tasks.sleep", args=[JOB_S], jobs=jobs, period_s=period_s, poisson=True)
-        site.agent("wait_done")
+        site.wait_done()
         waits = [(started - run_at) * 1000 for run_at, started, _ in site.agent("spans")]
         require_all_completed(site, jobs)
     return {"wait": mean(waits), "wait_p99": percentile(waits, 99)}

@@ -9,7 +9,7 @@ _random = Random()
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """Exponential: `base_s`, times `factor` each time, at most `cap_s`, spread by `jitter` (0.1: up to 10 %)."""
+    """Exponential: `base_s`, times `factor` each time, at most `cap_s`, spread by `jitter` (0.1: 10 % either way)."""
 
     base_s: float = 1.0
     factor: float = 2.0
@@ -23,8 +23,8 @@ class Backoff:
         try:
             delay = min(self.base_s * self.factor**exponent, self.cap_s)
         except OverflowError:
-            delay = self.cap_s
-        return float(delay * (1.0 + self.jitter * random.random()))
+            delay = self.cap_s if self.base_s else 0.0
+        return float(delay * (1.0 + self.jitter * random.uniform(-1.0, 1.0)))
 
 
 def read_backoff(stored: str | None, default: Backoff) -> Backoff:

@@ -16,6 +16,9 @@ class Bell:
     def __init__(self, folder: Path, node: str) -> None:
         self.path = folder / f"{BELL_PREFIX}{node[:12]}"
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+
+    def open(self) -> None:
+        """Be there for others. Raises NotReady."""
         try:
             self.sock.bind(str(self.path))
         except OSError as error:

@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -27,13 +27,22 @@ PACKET_BYTES = 262_144
 class Helper:
     """One helper process on a packet socket. Its end shows as a readable `pidfd`."""
 
-    def __init__(self, module: str, receives: Any, arguments: Sequence[str] = (), *, setup: bool = False) -> None:
+    def __init__(
+        self,
+        module: str,
+        receives: Any,
+        arguments: Sequence[str] = (),
+        *,
+        setup: bool = False,
+        mark: Mapping[str, str] | None = None,
+    ) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         boot = [sys.executable, "-c", BOOT.format(module=module, setup=SETUP if setup else ""), json.dumps(sys.path)]
         with theirs:
             process = subprocess.Popen(
                 [*boot, str(theirs.fileno()), str(os.getpid()), *arguments],
                 pass_fds=[theirs.fileno()],
+                env={**os.environ, **(mark or {})},
                 stdin=subprocess.DEVNULL,
                 process_group=0,
             )

@@ -72,8 +72,11 @@ class JobContext:
 def _plain(name: str, amount: Any) -> float:
     """A number that can be stored, whatever library it comes from."""
     try:
-        if isinstance(amount, Number) and name.isprintable() and math.isfinite(amount):  # type: ignore[arg-type]
-            return operator.index(amount) if hasattr(amount, "__index__") else float(amount)  # type: ignore[call-overload, no-any-return]
+        if isinstance(amount, Number) and name.isprintable():
+            number: Any = amount
+            plain = operator.index(number) if hasattr(number, "__index__") else float(number)
+            if math.isfinite(plain):
+                return plain
     except (TypeError, OverflowError):
         pass
     raise ValueError(f"add_usage takes finite numbers by name: {name!a} cannot be {amount!r:.60}.")

@@ -1,5 +1,6 @@
 """Carries out what operators asked for: size, stop, restart, cancel. Read once a second, or when the bell rings."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from django.db import DatabaseError, InterfaceError
@@ -57,8 +58,7 @@ class Control:
         except (DatabaseError, InterfaceError):
             # The ledger notices, says so and waits; wishes are read again next second.
             return Asked()
-        for job in cancels:
-            self._cancel(job, now)
+        self.dispatch.doomed = {job for job in cancels if not self._cancel(job, now)}
         if wishes is None or wishes.state in (NodeState.LOST, NodeState.STOPPED):
             return Asked(disowned=True)
         self._resize(wishes.wanted, now)
@@ -71,18 +71,15 @@ class Control:
             self.ledger.event(now.wall, "pool.scaled", data={"from": self.staffing.wanted, "to": wanted})
             self.staffing.wanted = wanted
 
-    def _cancel(self, job: str, now: Now) -> None:
-        if self.dispatch.cancel(job, now):
-            return
+    def _cancel(self, job: str, now: Now) -> bool:
+        """Begin to end a job that runs; False when it does not run, and must not be handed out any more."""
         found = self.roster.holder_of(job)
         if found is None:
-            return
+            return False
         handle, seq = found
         if seq <= handle.begun_seq():
             self.watch.cancel(handle, seq, now.mono)
-            return
-        try:
-            # Once it is back it is cancelled with the next look.
+            return True
+        with suppress(Closed):
             handle.side.send(Recall())
-        except Closed:
-            return
+        return False

@@ -12,7 +12,6 @@ from setproctitle import setproctitle
 
 from pool.domain.errors import PoolError
 from pool.engine.children import BOOT
-from pool.engine.launch import run_node
 
 LOG_NAME = "node.log"
 
@@ -34,6 +33,8 @@ def main(arguments: list[str]) -> None:
     """Argument: number of workers, or 0 for that of the settings."""
     setproctitle("pool: node")
     django.setup()
+    from pool.engine.launch import run_node
+
     try:
         code = run_node(int(arguments[0]) or None)
     except (PoolError, DatabaseError, InterfaceError) as error:

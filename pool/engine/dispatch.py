@@ -32,6 +32,8 @@ class Dispatch:
         self.estimates = Estimates()
         self.mean_us: float | None = None
         self.ready: list[ClaimedJob] = []
+        self.doomed: set[str] = set()
+        """Jobs that somebody cancelled: they may come back from a worker, and then go nowhere."""
         self._since = 0.0
         self._unknown: set[str] = set()
 
@@ -65,8 +67,10 @@ class Dispatch:
         mean = self.mean_us
         self.mean_us = cost if mean is None or cost > mean * 8 else mean + (cost - mean) * MEAN_WEIGHT
 
-    def hand_out(self) -> None:
+    def hand_out(self, now: Now) -> None:
         """Give ready jobs to workers."""
+        if self.doomed:
+            self._cancel_doomed(now)
         if not self.ready:
             return
         seats = self._seats()
@@ -97,14 +101,10 @@ class Dispatch:
             self.ledger.ended(Ended(job, Outcome.INTERRUPTED, "", None, now.wall))
         self.ready = []
 
-    def cancel(self, job_id: str, now: Now) -> bool:
-        """Cancel a job that is still here; False when it is not."""
-        for index, job in enumerate(self.ready):
-            if job.id == job_id:
-                del self.ready[index]
-                self.ledger.ended(Ended(job, Outcome.CANCELLED, "", None, now.wall))
-                return True
-        return False
+    def _cancel_doomed(self, now: Now) -> None:
+        for job in [job for job in self.ready if job.id in self.doomed]:
+            self.ready.remove(job)
+            self.ledger.ended(Ended(job, Outcome.CANCELLED, "", None, now.wall))
 
     def _seats(self) -> list[Seat]:
         return [Seat(handle.index, handle.load_us, len(handle.held)) for handle in self.roster.able()]

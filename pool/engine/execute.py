@@ -125,9 +125,9 @@ class Executor:
             self.interruptible = order.seq
             try:
                 return await function(*args, **kwargs)
-            except asyncio.CancelledError:
+            except asyncio.CancelledError as error:
                 if asked:
-                    raise interruption(asked[0]) from None
+                    raise interruption(asked[0]).with_traceback(error.__traceback__) from None
                 raise
             finally:
                 self.interruptible = 0
@@ -190,6 +190,9 @@ class Executor:
         task_finished.send_robust(sender=type(task.get_backend()), task_result=result)
 
 
+INTERRUPT = Executor.interrupt.__code__
+
+
 def _somebody_listens() -> bool:
     return len(task_started.receivers) > DJANGO_RECEIVERS or len(task_finished.receivers) > DJANGO_RECEIVERS
 
@@ -204,9 +207,12 @@ def _message(error: BaseException) -> str:
 def _traceback(error: BaseException) -> str:
     """The traceback from the job's own frames on."""
     try:
-        place = error.__traceback__
-        while place is not None and place.tb_frame.f_globals.get("__name__") == __name__:
+        own = place = error.__traceback__
+        while place is not None:
+            # What led to the job is ours; where an interruption hit it is not.
+            if place.tb_frame.f_globals.get("__name__") == __name__ and place.tb_frame.f_code is not INTERRUPT:
+                own = place.tb_next
             place = place.tb_next
-        return "".join(traceback.format_exception(type(error), error, place or error.__traceback__))
+        return "".join(traceback.format_exception(type(error), error, own or error.__traceback__))
     except BaseException:  # noqa: BLE001  likewise
         return f"<the traceback of this {type(error).__name__} cannot be shown>"

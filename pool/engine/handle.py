@@ -86,12 +86,8 @@ class Handle:
             self._next_seq = seq + 1
             self.held[seq] = Held(job, now_ns, cost)
             self.load_us += cost
-            tasks.append(
-                Task(
-                    seq, job.id, job.task, job.args, job.kwargs, job.queue,
-                    job.attempts, job.max_attempts, job.created_at, job.epoch,
-                )  # fmt: skip
-            )
+            whole = (job.id, job.task, job.args, job.kwargs, job.queue)
+            tasks.append(Task(seq, *whole, job.attempts, job.max_attempts, job.created_at, job.epoch))
         if self.state is WorkerState.IDLE:
             self.state = WorkerState.BUSY
         self.main.send(RunJobs(tasks))

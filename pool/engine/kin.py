@@ -1,7 +1,7 @@
 """Other nodes of the pool: who this one is, which of them are gone, and what becomes of their jobs.
 
-A node on this host is proven dead by its boot, its pid and that pid's start time. A node elsewhere is taken for dead
-when this one has itself seen its lease number unchanged for a whole lease, on its own monotonic clock.
+A node on this host is proven dead by its slots, which it holds locked while it lives. One elsewhere, or a frozen one, is
+taken for dead when this one has itself seen its lease number unchanged for a whole lease, on its own monotonic clock.
 """
 
 import os
@@ -14,7 +14,8 @@ from pathlib import Path
 from pool.domain.retry import Backoff
 from pool.domain.states import NodeState
 from pool.engine import linux
-from pool.engine.slot import begun_jobs
+from pool.engine.remains import end_node, end_remains
+from pool.engine.slot import begun_jobs, is_held
 from pool.logs import get_logger
 from pool.store import nodes
 from pool.store.database import Database
@@ -25,6 +26,9 @@ from pool.store.nodes import NodeIdentity
 from pool.store.rescue import BATCH, rescue
 
 log = get_logger(__name__)
+
+GROUP_LIMIT_S = 60.0
+"""A process that cannot die (uninterruptible sleep) delays its job this long at the most."""
 
 SLOTS_PREFIX, OUTPUT_PREFIX = "slots-", "out-"
 
@@ -73,29 +77,41 @@ class Kin:
     lease_s: float
     backoff: Backoff
     _seen: dict[str, _Seen] = field(default_factory=dict)
+    _ending_since: dict[str, float] = field(default_factory=dict)
 
     def rescue_lost(self, db: Database, mono: float, wall: float) -> int:
         """Give back the jobs of nodes that are gone; how many jobs."""
         given_back = 0
         for other, lease in nodes.others(db, self.me.id):
-            if self._is_lost(other, lease, mono):
+            if self._is_lost(other, lease, mono) and self._is_cleared(other, mono):
                 given_back += self._rescue(db, other, wall)
         return given_back
 
     def _is_lost(self, other: NodeIdentity, lease: int, mono: float) -> bool:
-        if other.host == self.me.host and other.boot_id:
-            if other.boot_id != self.me.boot_id:
-                return True
-            if linux.start_time(other.pid) != other.pid_started:
-                return True
+        if is_held(slots_path(other)) is False:
+            return True
         seen = self._seen.get(other.id)
         if seen is None or seen.lease != lease:
             self._seen[other.id] = _Seen(lease, mono)
             return False
         return mono - seen.since > self.lease_s
 
+    def _is_cleared(self, other: NodeIdentity, mono: float) -> bool:
+        """Nothing of the lost node runs here any more: only then may its jobs start again."""
+        if is_held(slots_path(other)) is None:
+            return True
+        end_node(other.pid, other.pid_started)
+        left = end_remains(slots_path(other))
+        since = self._ending_since.setdefault(other.id, mono)
+        if left and mono - since < GROUP_LIMIT_S:
+            return False
+        if left:
+            log.error("job.overlap_possible", lost=other.id, processes=left)
+        del self._ending_since[other.id]
+        return True
+
     def _rescue(self, db: Database, other: NodeIdentity, wall: float) -> int:
-        begun = begun_jobs(slots_path(other)) if other.host == self.me.host else None
+        begun = begun_jobs(slots_path(other))
         given_back = 0
         while True:
             deltas = Deltas()
@@ -109,7 +125,6 @@ class Kin:
             given_back += count
             if count < BATCH:
                 break
-        if other.host == self.me.host:
-            clear_files(other)
+        clear_files(other)
         log.warning("node.lost", lost=other.id, host=other.host, pid=other.pid, jobs_given_back=given_back)
         return given_back

@@ -76,8 +76,10 @@ class Links:
             self.hearing.facts(handle, handle.main.read(), now)
         except Closed:
             self.ears.forget(handle.main.fileno())
-            if not handle.pid:
+            if handle.pidfd < 0:
                 self._bury(handle, now)
+            else:
+                self._watch_life(handle)
         except BrokenFrame as error:
             handle.kill(f"it sent {error}")
 
@@ -96,8 +98,11 @@ class Links:
     def _watch_lives(self) -> None:
         """A worker's end shows at its process descriptor, known once its pid is."""
         for handle in self.roster:
-            if handle.pidfd >= 0 and not self.ears.watches(handle.pidfd):
-                self.ears.watch(handle.pidfd, lambda now, one=handle: self._bury(one, now))  # type: ignore[misc]
+            self._watch_life(handle)
+
+    def _watch_life(self, handle: Handle) -> None:
+        if handle.pidfd >= 0 and not self.ears.watches(handle.pidfd):
+            self.ears.watch(handle.pidfd, lambda now: self._bury(handle, now))
 
     def _nursery_ended(self, now: Now) -> None:
         nursery = self.staffing.nursery

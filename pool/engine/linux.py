@@ -39,6 +39,11 @@ def die_with(parent: int, how: int = signal.SIGKILL) -> None:
         os._exit(0)
 
 
+def outlive_parent() -> None:
+    """Undo `die_with`: this process will notice by itself."""
+    _prctl(PR_SET_PDEATHSIG, 0)
+
+
 def wait_for_parent(parent: int, limit_s: float = 5.0) -> None:
     """Wait until the process was adopted by `parent`; leave when somebody else took it."""
     deadline = time.monotonic() + limit_s
@@ -64,6 +69,17 @@ def group_of(pid: int) -> int:
     """Process group; 0 when the process is gone."""
     fields = _stat(pid)
     return int(fields[2]) if fields else 0
+
+
+def processes() -> list[int]:
+    """Every process there is."""
+    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+
+
+def is_running(pid: int) -> bool:
+    """Whether the process has not ended yet; one that waits to be reaped has."""
+    fields = _stat(pid)
+    return fields is not None and fields[0] not in (b"Z", b"X")
 
 
 def cpu_s(pid: int) -> float:

@@ -16,9 +16,6 @@ from pool.domain.states import Outcome
 from pool.engine import linux
 from pool.engine.handle import Handle, Held
 
-GROUP_LIMIT_S = 60.0
-"""A process that cannot die (uninterruptible sleep) delays its job this long at the most."""
-
 OUTPUT_BYTES = 8192
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from django.db import DatabaseError, InterfaceError
 
 from pool.domain.config import WORKER_CEILING, PoolConfig
+from pool.domain.errors import NotReady
 from pool.domain.retry import Backoff
 from pool.domain.states import JobStatus, NodeState, WorkerState
 from pool.engine import bell as bells
@@ -26,7 +27,7 @@ from pool.engine.links import Links
 from pool.engine.messages import Recall
 from pool.engine.meter import Meter
 from pool.engine.pipe import Closed
-from pool.engine.reporting import Reporting
+from pool.engine.reporting import EVERY_S, Reporting
 from pool.engine.roster import Roster
 from pool.engine.signals import Signals
 from pool.engine.slot import DRAINING, Slots
@@ -59,8 +60,11 @@ class Node:
         self.clock = clock.now
         self.ears = Ears()
         now = self.clock()
+        self.born_at = now.mono
         backoff = Backoff(config.backoff_base_s, config.backoff_factor, config.backoff_cap_s, config.backoff_jitter)
         self.slots = Slots(slots_path(self.me), self._slot_count())
+        self.slots.hold()
+        self.bell = bells.Bell(folder, self.me.id)
         self.roster = Roster(self.slots.count)
         self.meter = Meter(now.mono)
         self.ledger = Ledger(self.db, self.me.id, backoff, config.queues)
@@ -89,8 +93,8 @@ class Node:
 
     def run(self) -> int:
         """Until told to leave; the exit code."""
-        self.start()
         try:
+            self.start()
             while not self.done:
                 self.turn()
         finally:
@@ -104,7 +108,8 @@ class Node:
         self.obey(now)
         self.look(now)
         self.settle(now)
-        self.dispatch.hand_out()
+        if self.state is NodeState.RUNNING:
+            self.dispatch.hand_out(now)
         self.staff(now)
 
     def start(self) -> None:
@@ -112,18 +117,31 @@ class Node:
         bind(node=self.me.id[:12])
         linux.become_subreaper()
         self.signals = Signals()
-        self.bell = bells.Bell(self.folder, self.me.id)
-        now = self.clock()
-        with self.db.transaction():
-            nodes.register(self.db, self.me, self.staffing.wanted, now.wall)
-        self.ledger.event(now.wall, "node.started", data={"host": self.me.host, "pid": self.me.pid})
-        self.kin.rescue_lost(self.db, now.mono, now.wall)
         self.ears.watch(self.signals.fileno(), lambda _now: self.signals.hear())
+        self.bell.open()
         self.ears.watch(self.bell.fileno(), lambda _now: self._rung(self.bell.heard()))
+        self._register()
+        now = self.clock()
+        self.ledger.event(now.wall, "node.started", data={"host": self.me.host, "pid": self.me.pid})
+        self._rescue_kin(now)
         self._listen()
         self.links.open_helpers(now)
         self.state = NodeState.RUNNING
         log.info("node.started", pid=self.me.pid, workers=self.staffing.wanted, database=self.db.vendor)
+
+    def _register(self) -> None:
+        """Somebody may hold SQLite's lock just now, or PostgreSQL be about to start."""
+        while True:
+            now = self.clock()
+            try:
+                with self.db.transaction():
+                    nodes.register(self.db, self.me, self.staffing.wanted, now.wall)
+                return
+            except (DatabaseError, InterfaceError) as error:
+                self.db.close()
+                if self.signals.stops or now.mono - self.born_at > GIVE_UP_S:
+                    raise NotReady(f"The database does not let the node in: {str(error).strip()}") from error
+            self.ears.listen(LOOK_S)
 
     def hear(self, rest_s: float) -> None:
         """Wait for the next thing to happen, and take in everything that did."""
@@ -132,18 +150,9 @@ class Node:
 
     def rest_s(self, now: Now) -> float:
         """How long the loop may wait."""
-        if self.ledger.pending:
-            return max(self.ledger.retry_at - now.mono, 0.0)
-        if self.rung and self.state is NodeState.RUNNING and self.roster.has_idle():
-            return max(self.ledger.retry_at - now.mono, 0.0)
-        until = [self.control_due]
-        if self.staffing.tasks:
-            until.append(self.poll_due)
-        if self.reporting.last is not None:
-            until.append(self.reporting.last + 1.0)
-        if self.next_due is not None:
-            until.append(now.mono + self.next_due - now.wall)
-        if self.roster.holding() or self.undertaker.graves or len(self.roster) != self.staffing.wanted:
+        # A database that does not answer is not asked again before its pause is over.
+        until = [self.control_due, max(self._settle_due(now), self.ledger.retry_at)]
+        if self.roster.holding() or self.undertaker.is_busy or len(self.roster) != self.staffing.wanted:
             until.append(max(self.look_due, now.mono + 0.001))
         if (deadline := self.watch.next_deadline()) is not None:
             until.append(deadline)
@@ -231,6 +240,19 @@ class Node:
         self.bell.close()
         clear_files(self.me)
         log.info("node.stopped")
+
+    def _settle_due(self, now: Now) -> float:
+        """Monotonic time at which the database is needed next."""
+        if self.ledger.pending:
+            return now.mono
+        until = [now.mono if self.reporting.last is None else self.reporting.last + EVERY_S]
+        if self.state is NodeState.RUNNING and self.staffing.tasks:
+            if self.rung and self.roster.has_idle():
+                return now.mono
+            until.append(self.poll_due)
+            if self.next_due is not None:
+                until.append(now.mono + self.next_due - now.wall)
+        return min(until)
 
     def _wanted(self, now: Now) -> Wanted:
         wanted = Wanted()

@@ -10,6 +10,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 import traceback
 from pathlib import Path
 from typing import Any
@@ -22,11 +23,15 @@ from pool import logs, registry
 from pool.conf import get_config
 from pool.engine import linux
 from pool.engine.messages import NurseryFailed, NurseryOrder, NurseryReady, SpawnFailed, SpawnWorker, WorkerSpawned
+from pool.engine.remains import end_remains
 from pool.engine.slot import Slots
 from pool.engine.worker import Birth, live
 
 PACKET_BYTES = 131_072
 PROBLEM_BYTES = 16_384
+
+SWEEP_S = 1.5
+"""What cannot be killed within this time is left to the next node."""
 
 
 class Nursery:
@@ -37,18 +42,29 @@ class Nursery:
         self.tasks: dict[str, Any] = {}
 
     def run(self) -> None:
-        """Load, freeze, then fork on demand until the node is gone."""
+        """Load, freeze, then fork on demand until the node is gone; end what its jobs leave."""
         try:
             self.load()
         except BaseException:  # noqa: BLE001  a module of the project may raise anything
             self.say(NurseryFailed(traceback.format_exc()[-PROBLEM_BYTES:]))
             raise SystemExit(1) from None
+        linux.outlive_parent()
         self.say(NurseryReady(sorted(self.tasks)))
         while True:
-            packet, descriptors, _, _ = socket.recv_fds(self.control, PACKET_BYTES, 2)
+            try:
+                packet, descriptors, _, _ = socket.recv_fds(self.control, PACKET_BYTES, 2)
+            except ConnectionResetError:
+                packet = b""
             if not packet:
+                self.sweep()
                 return
             self.spawn(self.decode(packet), descriptors)
+
+    def sweep(self) -> None:
+        """The node is gone, and its workers with it. Until a second look finds nothing more."""
+        deadline = time.monotonic() + SWEEP_S
+        while time.monotonic() < deadline and end_remains(self.slots.path, self.slots.pids()):
+            time.sleep(0.01)
 
     def load(self) -> None:
         django.setup()

@@ -7,6 +7,7 @@ import os
 import site
 import sysconfig
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from django.apps import apps
@@ -79,13 +80,9 @@ def python_files(folder: str) -> Iterator[tuple[str, int]]:
             continue
         if any(entry.name == "pyvenv.cfg" for entry in found):
             continue
-        for entry in found:
-            if entry.name.startswith(".") or entry.name in PASSED_OVER:
-                continue
-            try:
-                if entry.is_dir(follow_symlinks=False):
-                    waiting.append(entry.path)
-                elif entry.name.endswith(".py"):
+        ours = [entry for entry in found if not entry.name.startswith(".") and entry.name not in PASSED_OVER]
+        waiting += [entry.path for entry in ours if entry.is_dir(follow_symlinks=False)]
+        for entry in ours:
+            if entry.name.endswith(".py"):
+                with suppress(OSError):
                     yield entry.path, entry.stat().st_mtime_ns
-            except OSError:
-                continue

@@ -112,9 +112,8 @@ def _current_directory() -> str:
 def _tidy(connection: Any) -> None:
     """Let the next job find a connection like new: without a transaction, and checked before its use if so set."""
     try:
-        if connection.in_atomic_block or not connection.autocommit or _in_transaction(connection):
-            _drop(connection)
-        elif connection.errors_occurred and not connection.is_usable():
+        is_clean = connection.autocommit and not connection.in_atomic_block and not _in_transaction(connection)
+        if not is_clean or (connection.errors_occurred and not connection.is_usable()):
             _drop(connection)
     except Exception:  # noqa: BLE001  a connection that cannot even be asked is broken
         _drop(connection)

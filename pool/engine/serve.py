@@ -53,7 +53,13 @@ class ServeSignals(Signals):
 
 class Serve:
     def __init__(
-        self, sock: socket.socket, host: str, workers: int, config: PoolConfig, folder: Path, sources: SourceWatch | None
+        self,
+        sock: socket.socket,
+        host: str,
+        workers: int,
+        config: PoolConfig,
+        folder: Path,
+        sources: SourceWatch | None,
     ) -> None:
         self.sock, self.config, self.folder, self.sources = sock, config, folder, sources
         web = (str(sock.fileno()), host)
@@ -146,12 +152,18 @@ class Serve:
         self.web.start_if_due(now)
         if not is_held(self.folder):
             self.node.start_if_due(now)
-        elif self.node.pid and not self.node.asked:
-            self.node.ask(signal.SIGTERM)
+        else:
+            self.hold()
         if self.sources is not None and now >= self.sources_due:
             self.sources_due = now + SOURCES_S
             if changed := self.sources.changed():
                 self.reload("code changed", changed)
+
+    def hold(self) -> None:
+        """Somebody stopped the node: it stays stopped, and is started at once when it is freed."""
+        self.node.budget.worked()
+        if self.node.pid and not self.node.asked:
+            self.node.ask(signal.SIGTERM)
 
     def reload(self, reason: str, files: list[str] | None = None) -> None:
         """Load the code again: the node for new workers, the web by a new process."""

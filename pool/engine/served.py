@@ -4,10 +4,10 @@ It drains when `serve` says so, and stops fast when `serve` is gone: jobs are in
 has not ended after that is killed, so that nothing outlives a killed `serve` for long.
 """
 
+import logging
 import os
 import signal
 import socket
-import sys
 from contextlib import suppress
 from types import FrameType
 
@@ -19,9 +19,6 @@ from pool import logs
 from pool.conf import get_config
 from pool.domain.errors import PoolError
 from pool.engine import linux
-from pool.engine.launch import new_node
-from pool.store import nodes
-from pool.store.database import Database
 
 log = logs.get_logger(__name__)
 
@@ -41,14 +38,19 @@ def main(arguments: list[str]) -> None:
     linux.die_with(parent, ORPHANED)
     setproctitle("pool: node")
     django.setup()
+    from pool.engine.launch import new_node
+
     try:
         node = new_node(size_of(before) or workers)
         code = node.run()
     except (PoolError, DatabaseError, InterfaceError) as error:
         log.error("node.not_ready", problem=" ".join(str(error).split()))
-        sys.exit(1)
-    was_wished = code == 0 and not node.signals.stops
-    sys.exit(ASKED_EXIT if was_wished else code)
+        code = 1
+    else:
+        code = ASKED_EXIT if code == 0 and not node.signals.stops else code
+    # Nothing is left to do, and taking a whole Django apart takes longer than stopping an idle pool.
+    logging.shutdown()
+    os._exit(code)
 
 
 def stop_fast(_number: int, _frame: FrameType | None) -> None:
@@ -68,6 +70,10 @@ def size_of(before: int) -> int:
     """The size last asked of the node that died, so that a crash does not undo `pool scale`; 0 when it is not known."""
     if not before:
         return 0
+    # Needs the models, which are there only after the setup.
+    from pool.store import nodes
+    from pool.store.database import Database
+
     db = Database(get_config().database)
     with suppress(DatabaseError, InterfaceError), db.errors:
         return nodes.wanted_of(db, socket.gethostname(), before)

@@ -5,17 +5,19 @@ It costs no message. Words are eight bytes and aligned, so that none is ever see
 of the monotonic clock.
 """
 
+import fcntl
 import mmap
 import os
-from collections.abc import Iterator
 from pathlib import Path
+
+from pool.domain.errors import NotReady
 
 WORDS = 32
 TEXT_AT, TEXT_BYTES = WORDS * 8, 256
 RING_AT, RING_JOBS = TEXT_AT + TEXT_BYTES, 512
 SLOT_BYTES = RING_AT + RING_JOBS * 16
 
-SEQ, STARTED, BEAT, INTERRUPT, FLAG, PROGRESS, JOBS, DRAINING, TEXT_LENGTH, REVISION, CPU = range(11)
+SEQ, STARTED, BEAT, INTERRUPT, FLAG, PROGRESS, JOBS, DRAINING, TEXT_LENGTH, REVISION, CPU, PID = range(12)
 
 PROGRESS_SCALE = 1_000_000
 
@@ -60,35 +62,52 @@ class Slot:
         text = bytes(self._text[: self.words[TEXT_LENGTH]]).decode("utf-8", "ignore")
         return ((word - 1) / PROGRESS_SCALE if word else None), text
 
-    def begun_jobs(self) -> Iterator[str]:
-        """Ids (32 hexadecimal digits) of the last jobs this worker began."""
-        for at in range(0, len(self._ring), 16):
-            job = bytes(self._ring[at : at + 16])
-            if any(job):
-                yield job.hex()
-
 
 class Slots:
     """The file that holds all slots of one node."""
 
     def __init__(self, path: Path, count: int) -> None:
         self.path, self.count = path, count
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            os.ftruncate(descriptor, count * SLOT_BYTES)
-            self._memory = mmap.mmap(descriptor, count * SLOT_BYTES)
-        finally:
-            os.close(descriptor)
+            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            os.ftruncate(self._descriptor, count * SLOT_BYTES)
+            self._memory = mmap.mmap(self._descriptor, count * SLOT_BYTES)
+        except OSError as error:
+            raise NotReady(f"The slots {path} cannot be made: {error.strerror}. Set POOL_RUN_DIR.") from error
 
     def __getitem__(self, index: int) -> Slot:
         return Slot(self._memory, index)
+
+    def hold(self) -> None:
+        """In the node: whoever finds the file unlocked knows that its node is dead, in whatever container it was."""
+        fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    def pids(self) -> set[int]:
+        """Workers that live, or lived when last looked at; each leads a process group of that number."""
+        return {pid for index in range(self.count) if (pid := self[index].words[PID])}
+
+
+def is_held(path: Path) -> bool | None:
+    """Whether the node of these slots lives, frozen perhaps; None when they are not on this host."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
 
 
 def begun_jobs(path: Path) -> set[str] | None:
     """Ids of the jobs that may have begun on the node this file belonged to; None when the file is gone."""
     try:
-        size = path.stat().st_size
-        slots = Slots(path, size // SLOT_BYTES)
-    except (OSError, ValueError):
+        memory = path.read_bytes()
+    except OSError:
         return None
-    return {job for index in range(slots.count) for job in slots[index].begun_jobs()}
+    slots = [memory[at : at + SLOT_BYTES] for at in range(0, len(memory), SLOT_BYTES)]
+    rings = [slot[at : at + 16] for slot in slots for at in range(RING_AT, len(slot), 16)]
+    return {job.hex() for job in rings if any(job)}

@@ -22,6 +22,7 @@ from pool.engine.messages import (
 )
 from pool.engine.meter import Meter
 from pool.engine.pipe import Closed
+from pool.engine.remains import MARK
 from pool.engine.roster import Roster
 from pool.engine.slot import Slots
 from pool.logs import get_logger
@@ -40,7 +41,7 @@ class Staffing:
         self.nursery: Helper | None = None
         self.ready = False
         self.tasks: frozenset[str] = frozenset()
-        self.problem = ""
+        self.load_problem = self.start_problem = ""
         self.replace_when_ready = False
         self.budget = RestartBudget(config.restart_budget, config.restart_cooldown_s)
         self.loads = RestartBudget(0, config.restart_cooldown_s)
@@ -52,9 +53,14 @@ class Staffing:
         )
         self._leaving_since: dict[str, float] = {}
 
+    @property
+    def problem(self) -> str:
+        """Why there are no workers, or no new ones; empty when all is well."""
+        return self.load_problem or self.start_problem
+
     def open_nursery(self) -> Helper:
         arguments = [str(self.slots.path), str(self.slots.count)]
-        self.nursery = Helper("pool.engine.nursery", NurseryFact, arguments)
+        self.nursery = Helper("pool.engine.nursery", NurseryFact, arguments, mark={MARK: str(self.slots.path)})
         self.ready = False
         return self.nursery
 
@@ -72,7 +78,7 @@ class Staffing:
                 case NurseryReady(tasks):
                     self._nursery_ready(tasks)
                 case NurseryFailed(problem):
-                    self.problem = f"The tasks cannot be loaded: {problem.strip().splitlines()[-1][:300]}"
+                    self.load_problem = f"The tasks cannot be loaded: {problem.strip().splitlines()[-1][:300]}"
                     log.error("nursery.failed", problem=problem)
                 case WorkerSpawned(worker, pid):
                     if (handle := self.roster.get(worker)) is not None:
@@ -81,7 +87,7 @@ class Staffing:
                     self._spawn_failed(worker, problem)
 
     def _nursery_ready(self, tasks: list[str]) -> None:
-        self.ready, self.tasks, self.problem = True, frozenset(tasks), ""
+        self.ready, self.tasks, self.load_problem = True, frozenset(tasks), ""
         self.loads.worked()
         log.info("nursery.ready", tasks=len(tasks))
         if self.replace_when_ready:
@@ -150,7 +156,7 @@ class Staffing:
         if not handle.left and not handle.jobs_completed and handle.state is WorkerState.STARTING:
             self.budget.died_young(now)
             why = handle.death_reason or "it died before it was ready"
-            self.problem = f"Workers fail to start: {why}."
+            self.start_problem = f"Workers fail to start: {why}."
 
     def _hire_one(self, now: float) -> Handle | None:
         index = self.roster.free_slot()

@@ -3,14 +3,14 @@
 from pool.domain.jobs import Ended, Failure
 from pool.domain.states import Outcome
 from pool.engine import linux
+from pool.engine import slot as words
 from pool.engine.clock import Now
 from pool.engine.dispatch import Dispatch
 from pool.engine.handle import Handle
 from pool.engine.hearing import Hearing
-from pool.engine.kin import output_path
+from pool.engine.kin import GROUP_LIMIT_S, output_path
 from pool.engine.ledger import Ledger
 from pool.engine.loss import (
-    GROUP_LIMIT_S,
     Exit,
     Grave,
     collect_exit,
@@ -47,6 +47,11 @@ class Undertaker:
         self.orphans_possible = False
         self.other_children: set[int] = set()
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether it must look again soon."""
+        return bool(self.graves) or self.orphans_possible
+
     def bury(self, handle: Handle, now: Now, last_row: WorkerRow | None) -> None:
         """The worker's process has ended, or its sockets have and it never got a pid."""
         handle.kill("")
@@ -67,6 +72,7 @@ class Undertaker:
         self._tell(handle, how, outcome, endings, now, last_row)
         self.staffing.gone(handle, now.mono)
         self.roster.remove(handle)
+        handle.slot.words[words.PID] = 0
         self._end_or_wait(handle.pid, endings, now)
         handle.held.clear()
         handle.close()

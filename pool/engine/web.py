@@ -22,10 +22,12 @@ def main(arguments: list[str]) -> None:
 
     setproctitle("pool: web")
     django.setup()
-    logs.configure("web")
     let_in(host)
+    served = application()
+    # Django sets logging up once more when it makes its application.
+    logs.configure("web")
     endpoint = f"fd:fileno={int(descriptor)}"
-    server.Server(application(), endpoints=[endpoint], action_logger=access_log(), server_name="").run()
+    server.Server(served, endpoints=[endpoint], action_logger=access_log(), server_name="").run()
 
 
 def let_in(host: str) -> None:

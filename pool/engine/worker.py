@@ -42,6 +42,7 @@ from pool.engine.messages import (
     WorkerTainted,
 )
 from pool.engine.pipe import Closed, Pipe
+from pool.engine.remains import WORKER_TITLE
 from pool.engine.restore import Baseline
 from pool.engine.slot import Slot
 
@@ -70,7 +71,7 @@ class Worker:
         self.capture = output.Capture(birth.config.max_log_bytes)
         self.raw = output.RawOutput(birth.output)
         self.executor = Executor(birth.worker, birth.slot, self.capture, birth.tasks, birth.config)
-        self.pid = os.getpid()
+        self.pid = self.slot.words[words.PID] = os.getpid()
         self.todo: deque[Task] = deque()
         self.current: Task | None = None
         self.leaving = False
@@ -214,7 +215,7 @@ def _settle(birth: Birth, real_stderr: Any) -> None:
     gc.enable()
     logs.configure("worker", stream=real_stderr)
     logs.bind(worker=birth.worker)
-    setproctitle(f"pool: worker {birth.worker}")
+    setproctitle(f"{WORKER_TITLE} {birth.worker}")
     faulthandler.enable(file=2, all_threads=False)
     sys.stdin = open(os.devnull)  # noqa: SIM115  for the life of the process
 

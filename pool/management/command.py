@@ -51,7 +51,7 @@ class SentenceCommand(BaseCommand):
     """A command that fails in sentences. Subclasses define `perform`."""
 
     # Ours run first, and are told our way: a wrong setting must not need a traceback's worth of reading.
-    requires_system_checks: Sequence[str] = ()
+    requires_system_checks = ()
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
         parser = super().create_parser(prog_name, subcommand, **kwargs)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any, TextIO
 
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
@@ -17,6 +17,9 @@ from rich.text import Text
 from pool.domain.wording import UNKNOWN
 
 AS_WIDE_AS_NEEDED = 10_000
+
+WHOLE = frozenset({"id", "worker", "node"})
+"""Columns with names that are to be copied: never broken."""
 
 GREEN, RED, BLUE, AMBER, GREY = "green", "red", "blue", "yellow", "bright_black"
 STATES = {
@@ -82,10 +85,11 @@ class Output:
         table.header_style = GREY
         for column in columns:
             name = column.rstrip(">")
-            table.add_column(name, justify="right" if column.endswith(">") else "left", overflow="fold")
+            justify: JustifyMethod = "right" if column.endswith(">") else "left"
+            table.add_column(name, justify=justify, overflow="fold", no_wrap=name in WHOLE)
         for row in rows:
             table.add_row(*(self.cell(value) for value in row))
-        self.console.print(table)
+        self.draw(table)
 
     def pairs(self, pairs: Iterable[tuple[str, Any]]) -> None:
         """Print names with their values, one a line."""
@@ -94,7 +98,14 @@ class Output:
         table.add_column(overflow="fold")
         for name, value in pairs:
             table.add_row(name, self.cell(value))
-        self.console.print(table)
+        self.draw(table)
+
+    def draw(self, table: Table) -> None:
+        """Print a table without the blanks that fill up its last column."""
+        with self.console.capture() as captured:
+            self.console.print(table)
+        self.stdout.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
+        self.stdout.flush()
 
     def cell(self, value: Any) -> Any:
         """A value as it stands in a table: states with their mark, nothing as an en dash."""

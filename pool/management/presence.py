@@ -1,4 +1,7 @@
-"""Which nodes really live: a row may outlive a node that was killed, so those of this host are proven by their process."""
+"""Which nodes really live: a row may outlive a node that was killed, so those of this host must show their process.
+
+Asked by the verbs that wait for nodes to come or to go.
+"""
 
 import socket
 from datetime import timedelta

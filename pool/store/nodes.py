@@ -17,6 +17,8 @@ lease_seq = lease_seq + 1 WHERE id = %s AND state IN ('STARTING', 'RUNNING', 'DR
 LEAVE = """UPDATE pool_node SET state = %s, workers = 0, last_beat = %s::timestamptz, stopped_at = %s::timestamptz
 WHERE id = %s"""
 
+SIZE = "SELECT wanted FROM pool_node WHERE host = %s AND pid = %s ORDER BY started_at DESC LIMIT 1"
+
 WISHES = """SELECT wanted, stop_requested_at IS NOT NULL, restart_requested_at IS NOT NULL, state
 FROM pool_node WHERE id = %s"""
 

@@ -72,6 +72,28 @@ def events(name: str = "") -> list[dict[str, Any]]:
     return list((found.filter(name=name) if name else found).values())
 
 
+def age(job_id: str, days: int) -> None:
+    """Make a job so old: its id, which holds the time of its creation, and its times."""
+    from datetime import timedelta
+    from uuid import UUID
+
+    from pool.models import Job
+
+    row = Job.objects.get(pk=job_id)
+    back = timedelta(days=days)
+    number = row.pk.int - ((days * 86_400_000) << 80)
+    Job.objects.filter(pk=job_id).update(
+        id=UUID(int=number), created_at=row.created_at - back, finished_at=row.finished_at - back
+    )
+
+
+def token_user(text: str) -> str | None:
+    from pool.store.tokens import find_token
+
+    found = find_token(text)
+    return found.user.get_username() if found else None
+
+
 def superuser(name: str) -> None:
     from django.contrib.auth import get_user_model
 

@@ -70,7 +70,9 @@ class Site:
 
     # Commands ----------------------------------------------------------------------
 
-    def manage(self, *arguments: object, limit_s: float = COMMAND_S, **variables: str) -> subprocess.CompletedProcess[str]:
+    def manage(
+        self, *arguments: object, limit_s: float = COMMAND_S, **variables: str
+    ) -> subprocess.CompletedProcess[str]:
         """Run a command of manage.py to its end."""
         return subprocess.run(
             [sys.executable, str(ROOT / "manage.py"), *map(str, arguments)],
@@ -132,7 +134,10 @@ class Site:
         return str(self.do(rows.enqueue, _full(task), args, kwargs, dict(options or {})))
 
     def enqueue_many(
-        self, task: str, calls: Sequence[tuple[Sequence[Any], Mapping[str, Any]]], options: Mapping[str, Any] | None = None
+        self,
+        task: str,
+        calls: Sequence[tuple[Sequence[Any], Mapping[str, Any]]],
+        options: Mapping[str, Any] | None = None,
     ) -> list[str]:
         ids: list[str] = self.do(rows.enqueue_many, _full(task), list(calls), dict(options or {}))
         return ids
@@ -193,7 +198,9 @@ class Site:
 
         return wait_for(look, limit_s, "every job to end", self.evidence)
 
-    def wait_for_workers(self, number: int, process: Process | None = None, limit_s: float = 30.0) -> list[dict[str, Any]]:
+    def wait_for_workers(
+        self, number: int, process: Process | None = None, limit_s: float = 30.0
+    ) -> list[dict[str, Any]]:
         """Wait until so many workers are ready, and say at once when their node has ended instead."""
 
         def look() -> list[dict[str, Any]] | None:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -147,11 +148,11 @@ def uses_stdout_as_a_file() -> dict[str, Any]:
 @task(takes_context=True, timeout=None)
 async def async_cleans_up(context: Any, path: str, started: str) -> None:
     """Wait until it is cancelled, then write a file."""
-    Path(started).touch()  # noqa: ASYNC240
+    Path(started).touch()
     try:
         await asyncio.sleep(600)
     finally:
-        Path(path).touch()  # noqa: ASYNC240
+        Path(path).touch()
 
 
 @task
@@ -201,8 +202,9 @@ def forks_and_returns() -> int:
 @task
 def leaves_grandchild(path: str) -> str:
     """Leave a daemon behind, as daemons make themselves: forked twice, in a session of its own."""
-    daemon = "import os,sys,time;os.setsid();os.fork() and os._exit(0);open(sys.argv[1],'w').write(str(os.getpid()));time.sleep(300)"
-    subprocess.run([sys.executable, "-c", daemon, path], check=True)
+    steps = ["import os, sys, time", "os.setsid()", "os.fork() and os._exit(0)"]
+    steps += ["open(sys.argv[1], 'w').write(str(os.getpid()))", "time.sleep(300)"]
+    subprocess.run([sys.executable, "-c", "; ".join(steps), path], check=True)
     while not os.path.exists(path) or not Path(path).read_text():
         time.sleep(STEP_S)
     return "done"
@@ -277,7 +279,7 @@ def uses_database_in_threads() -> int:
     """How many connections were open before three threads opened theirs."""
     from pool.models import Queue
 
-    opened = [os.readlink(f"/proc/self/fd/{name}") for name in os.listdir("/proc/self/fd") if os.path.exists(f"/proc/self/fd/{name}")]
+    opened = [str(path.resolve()) for path in Path("/proc/self/fd").iterdir()]
     threads = [threading.Thread(target=Queue.objects.count) for _ in range(3)]
     for thread in threads:
         thread.start()
@@ -305,6 +307,15 @@ def leaves_thread_for(seconds: float) -> str:
     return "done"
 
 
+@task(timeout=None)
+def holds_memory_until(megabytes: int, path: str) -> int:
+    """Hold so much memory until the file is there; pages are touched, so that they count."""
+    held = bytearray(b"x") * (megabytes * 2**20)
+    while not os.path.exists(path):
+        time.sleep(STEP_S)
+    return len(held)
+
+
 @task
 def exhausts_memory() -> None:
     raise MemoryError("no memory left")
@@ -323,6 +334,16 @@ def stops_everything(path: str) -> None:
         sum(range(10_000_000))
 
 
+@task(max_attempts=4, timeout=None)
+def fails_at(path: str, started: str) -> None:
+    """Fail when the file is there, whoever wants it to end otherwise."""
+    Path(started).touch()
+    while not os.path.exists(path):
+        with suppress(BaseException):
+            time.sleep(STEP_S)
+    raise ValueError("failed")
+
+
 @task(max_attempts=1, timeout=0.3)
 def times_out(how: str = "sleep") -> str:
     if how == "sleep":
@@ -333,7 +354,7 @@ def times_out(how: str = "sleep") -> str:
     elif how == "broad":
         try:
             time.sleep(60)
-        except Exception:
+        except Exception:  # noqa: BLE001  as many a task has it
             return "swallowed"
     return "not reached"
 

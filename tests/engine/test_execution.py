@@ -1,5 +1,6 @@
 """What a worker makes of a well-behaved job: its value, its context, its output, its errors."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -34,7 +35,7 @@ def test_arguments_arrive_as_they_were_given(running_on_both: EngineSite) -> Non
 def test_job_knows_when_and_where_it_ran(running: EngineSite) -> None:
     job = run(running, "sleeps", 0.05)
     assert job["created_at"] <= job["started_at"] < job["finished_at"]
-    assert (1, 1, 0, 0) == running.do(reads.spent)[job["id"]][:1] + (job["row"]["epoch"], 0, 0)
+    assert (1, 0, 0, 1) == running.do(reads.spent)[job["id"]]
     assert job["worker"].startswith("w")
     assert job["node"] == running.nodes()[0]["id"]
 
@@ -68,7 +69,7 @@ def test_context_knows_its_job(running: EngineSite) -> None:
 
 def test_context_log_step_and_usage_are_kept(running_on_both: EngineSite) -> None:
     job = run(running_on_both, "tells", "a line")
-    assert {"input_tokens": 3, "output_tokens": 4} == {key: job["usage"][key] for key in ("input_tokens", "output_tokens")}
+    assert {"input_tokens": 3, "output_tokens": 4}.items() <= job["usage"].items()
     assert [("note", "step: second half\n"), ("note", "a line\n")] == split_notes(running_on_both, job["id"])
 
 
@@ -160,7 +161,7 @@ def test_error_has_type_message_and_the_tasks_own_traceback(running_on_both: Eng
     job = run(running_on_both, "raises", "broken")
     error = job["error"]
     assert ("FAILED", "builtins.ValueError", "broken") == (job["status"], error["type"], error["message"])
-    assert 'raise ValueError(message)\nValueError: broken\n' in error["traceback"]
+    assert "raise ValueError(message)\nValueError: broken\n" in error["traceback"]
     assert "pool/engine" not in error["traceback"]
     [attempt] = running_on_both.attempts(job["id"])
     assert ("error", 1, error) == (attempt["outcome"], attempt["number"], attempt["error"])
@@ -179,7 +180,7 @@ def test_budget_ends_the_tries(running: EngineSite) -> None:
     path = running.path("never")
     job = run(running, "fails_until", path, 99)
     assert ("FAILED", 3) == (job["status"], job["attempts"])
-    assert 3 == len(open(path).read().splitlines())  # noqa: SIM115
+    assert 3 == len(Path(path).read_text().splitlines())
 
 
 def test_deep_recursion_fails_with_a_short_traceback(running: EngineSite) -> None:

@@ -31,7 +31,7 @@ def test_nothing_due_is_nothing_moved(alias, database):
     assert_counted(alias)
 
 
-@pytest.mark.parametrize("status", set(JobStatus) - {S.SCHEDULED})
+@pytest.mark.parametrize("status", sorted(set(JobStatus) - {S.SCHEDULED}))
 def test_only_scheduled_jobs_move(alias, database, status):
     id = put(alias, status)
     before = row(alias, id)

@@ -41,7 +41,7 @@ def left(alias):
     return set(Job.objects.using(alias).values_list("pk", flat=True))
 
 
-@pytest.mark.parametrize("status", TERMINAL)
+@pytest.mark.parametrize("status", sorted(TERMINAL))
 def test_finished_jobs_go_when_their_time_is_over(alias, database, status):
     put_old(alias, status, KEEP[status] + 1)
     kept = put_old(alias, status, KEEP[status] - 1)
@@ -50,7 +50,7 @@ def test_finished_jobs_go_when_their_time_is_over(alias, database, status):
     assert_counted(alias)
 
 
-@pytest.mark.parametrize("status", set(S) - TERMINAL)
+@pytest.mark.parametrize("status", sorted(set(S) - TERMINAL))
 @pytest.mark.parametrize("finished", [True, False])
 def test_jobs_that_may_still_run_stay_however_old(alias, database, status, finished):
     id = put_old(alias, status, 1000 * DAY, finished_at=moment(NOW - 1000 * DAY) if finished else None)
@@ -59,7 +59,7 @@ def test_jobs_that_may_still_run_stay_however_old(alias, database, status, finis
     assert row(alias, id) == before
 
 
-@pytest.mark.parametrize("status", DEAD_LETTERS)
+@pytest.mark.parametrize("status", sorted(DEAD_LETTERS))
 class TestDiscarded:
     def test_dead_letters_go_with_the_completed_ones(self, alias, database, status):
         put_old(alias, status, 20 * DAY, discarded_at=moment(NOW - 7 * DAY - 1))

@@ -257,7 +257,7 @@ class TestInterruption:
         assert counted(alias) == {"submitted": 1, "failed": 1, "dead": 1}
 
 
-@pytest.mark.parametrize("status", EXECUTING)
+@pytest.mark.parametrize("status", sorted(EXECUTING))
 @pytest.mark.parametrize("outcome", Outcome)
 @pytest.mark.parametrize("begun", [True, False], ids=["begun", "unbegun"])
 class TestEveryOutcome:
@@ -309,7 +309,7 @@ class TestEveryOutcome:
 
 
 @pytest.mark.parametrize("outcome", [Outcome.SUCCEEDED, Outcome.ERROR, Outcome.CANCELLED, Outcome.INTERRUPTED])
-@pytest.mark.parametrize("status", set(JobStatus) - set(EXECUTING))
+@pytest.mark.parametrize("status", sorted(set(JobStatus) - set(EXECUTING)))
 def test_a_job_that_is_not_executing_takes_no_ending(alias, database, status, outcome):
     id = put(alias, S.ASSIGNED)
     job = held(database)

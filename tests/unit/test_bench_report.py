@@ -27,9 +27,9 @@ def report(*, broken=()):
 
 
 def printed(table):
-    console = Console(file=io.StringIO(), width=200)
-    console.print(table)
-    return console.file.getvalue()
+    text = io.StringIO()
+    Console(file=text, width=200).print(table)
+    return text.getvalue()
 
 
 @pytest.mark.parametrize(
@@ -87,9 +87,7 @@ def test_a_measure_that_failed_stands_in_the_table_and_the_summary():
     broken = report(broken=[Broken(SQLITE, "idle", "TimeoutError: Waited in vain.")])
     assert "Waited in vain" in printed(broken.tables()[0])
     assert "FAILED" in printed(broken.tables()[0])
-    assert broken.summary() == (
-        "2 figures with a goal: 0 reach the aim, 1 are met, 1 are missed. 1 measures failed."
-    )
+    assert broken.summary() == ("2 figures with a goal: 0 reach the aim, 1 are met, 1 are missed. 1 measures failed.")
 
 
 @pytest.mark.parametrize(("value", "text"), [(12_345.6, "12,346"), (99.94, "99.9"), (3.14159, "3.14"), (0.0, "0.00")])

@@ -175,8 +175,8 @@ async def waits_for_async(path: str, started: str = "") -> str:
     import asyncio
 
     if started:
-        Path(started).touch()  # noqa: ASYNC240  a few microseconds
-    while not os.path.exists(path):  # noqa: ASYNC240
+        Path(started).touch()
+    while not os.path.exists(path):
         await asyncio.sleep(STEP_S)
     return "done"
 

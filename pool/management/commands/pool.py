@@ -2,7 +2,7 @@
 
 from argparse import SUPPRESS, Namespace
 from importlib import import_module
-from typing import Any, Protocol
+from typing import Any, Protocol, TextIO
 
 from django.core.management.base import CommandParser
 
@@ -64,8 +64,8 @@ class Command(SentenceCommand):
 
     def perform(self, options: dict[str, Any]) -> int | None:
         out = Output(
-            getattr(self.stdout, "_out", self.stdout),
-            getattr(self.stderr, "_out", self.stderr),
+            unwrapped(self.stdout),
+            unwrapped(self.stderr),
             as_json=options.get("as_json", False),
             colour=not options["no_color"],
         )
@@ -74,7 +74,13 @@ class Command(SentenceCommand):
 
 def find(name: str) -> Verb:
     verb: Any = import_module(f"pool.management.verbs.{name}")
-    return verb  # type: ignore[no-any-return]
+    return verb
+
+
+def unwrapped(stream: Any) -> TextIO:
+    """The stream behind Django's, which would end every piece of a line with a line break."""
+    behind: TextIO = getattr(stream, "_out", stream)
+    return behind
 
 
 def add_rest(parser: CommandParser) -> None:
@@ -82,7 +88,7 @@ def add_rest(parser: CommandParser) -> None:
 
 
 def add_djangos_own(parser: CommandParser) -> None:
-    """Django's options may stand behind the verb too. They have taken effect before, or are read from the same place."""
+    """Let Django's options stand behind the verb too: they are read before, or from the same place."""
     for flags in (("--settings",), ("--pythonpath",), ("-v", "--verbosity")):
         parser.add_argument(*flags, default=SUPPRESS, help=SUPPRESS)
     for flag in ("--traceback", "--no-color", "--force-color", "--skip-checks"):

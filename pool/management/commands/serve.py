@@ -1,6 +1,6 @@
 """`manage.py serve`: the whole pool with one command, in any project: migrates, then keeps web and node alive."""
 
-import os
+import shutil
 import socket
 import sys
 from pathlib import Path
@@ -83,18 +83,25 @@ def greeting(url: str, link: str | None) -> list[str]:
 
 def how_to_manage() -> str:
     """How this very command was called, short enough to be typed again."""
-    program, script = Path(sys.executable), Path(sys.argv[0])
+    script = Path(sys.argv[0])
     if script.name != "manage.py":
         return "manage.py"
-    short = [str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else "" for path in (program, script)]
-    return f"{short[0] or 'python'} {short[1] or 'manage.py'}"
+    found = shutil.which("python")
+    program = "python" if found and Path(found) == Path(sys.executable) else short(sys.executable)
+    return f"{program} {short(script)}"
+
+
+def short(path: str | Path) -> str:
+    """A path as one would type it here."""
+    whole = Path(path).absolute()
+    return str(whole.relative_to(Path.cwd())) if whole.is_relative_to(Path.cwd()) else str(whole)
 
 
 def database() -> str:
     connection = connections[database_alias()]
     name = str(connection.settings_dict["NAME"])
     if connection.vendor == "sqlite":
-        return f"SQLite, {os.path.relpath(name) if Path(name).is_relative_to(Path.cwd()) else name}"
+        return f"SQLite, {short(name)}"
     host = connection.settings_dict.get("HOST") or connection.settings_dict.get("OPTIONS", {}).get("host") or "local"
     return f"{connection.display_name}, {name} on {host}"
 

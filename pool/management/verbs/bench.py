@@ -21,6 +21,6 @@ def add_arguments(parser: CommandParser) -> None:
 
 def run(options: Namespace, out: Output) -> int:
     if find_spec(MODULE.partition(".")[0]) is None or find_spec(MODULE) is None:
-        raise Error("The bench is not installed: it stands in the repository of the pool. Clone that, and run it there.")
+        raise Error("The bench is not installed: it stands in the repository of the pool. Run it in a clone.")
     code: int = import_module(MODULE).run(options.rest)
     return code

@@ -17,7 +17,8 @@ def add_arguments(parser: CommandParser) -> None:
     from pool.library.demo.run import LIMIT, MOST
 
     parser.add_argument("folder", nargs="?", metavar="FOLDER", help="default: Python's own standard library")
-    parser.add_argument("--limit", type=whole_number(1, MOST), default=LIMIT, metavar="N", help=f"at most N jobs (default: {LIMIT})")
+    limit = whole_number(1, MOST)
+    parser.add_argument("--limit", type=limit, default=LIMIT, metavar="N", help=f"at most N jobs (default: {LIMIT})")
 
 
 def run(options: Namespace, out: Output) -> int:

@@ -18,6 +18,7 @@ HELP = "Show everything about a job, with its attempts and its log."
 PRINTS_FACTS = True
 
 ATTEMPTS = ("attempt>", "outcome", "started", "ended", "worker", "error")
+TIMES = (("created", "created_at"), ("due", "run_at"), ("started", "started_at"), ("finished", "finished_at"))
 LONGEST_VALUE = 2000
 
 
@@ -43,32 +44,32 @@ def run(options: Namespace, out: Output) -> None:
 
 def facts(job: dict[str, Any], ran: str) -> Iterator[tuple[str, Any]]:
     """What is worth a line, most important first."""
-    error = job["error"] or {}
-    yield "job", job["id"]
-    yield "task", job["task"]
-    yield "status", job["status"]
-    if job["explanation"]:
-        yield "why", job["explanation"]
-    if job["position"] is not None:
-        yield "before it", f"{job['position']:,} jobs"
-    if error and job["status"] != JobStatus.COMPLETED:
-        yield "error", f"{error.get('type', '')}: {error.get('message', '')}"
-    if job["status"] == JobStatus.COMPLETED:
-        yield "result", shown(job["result"])
-    if job["progress"] is not None and job["status"] not in TERMINAL:
-        yield "progress", f"{percent(job['progress'])} {job['progress_message'] or ''}".strip()
+    yield from [(name, job[key]) for name, key in (("job", "id"), ("task", "task"), ("status", "status"))]
+    yield from outcome(job)
     yield "arguments", shown({"args": job["args"], "kwargs": job["kwargs"]})
-    yield "queue", job["queue"]
-    yield "priority", job["priority"]
+    yield from [(name, job[name]) for name in ("queue", "priority")]
     yield "attempts", f"{job['attempts']} of {job['max_attempts']}"
     yield "timeout", "none" if job["timeout"] is None else f"{job['timeout']:g} s"
-    for name in ("created_at", "run_at", "started_at", "finished_at"):
-        yield name.removesuffix("_at").replace("run", "due"), job[name]
+    yield from [(name, job[key]) for name, key in TIMES]
     yield "ran", ran
     yield "worker", job["worker"]
     for name in ("tenant", "tags", "metadata", "usage"):
         if job[name]:
             yield name, job[name] if isinstance(job[name], str) else shown(job[name])
+
+
+def outcome(job: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Why it waits, how far it is, or what came out."""
+    if job["explanation"]:
+        yield "why", job["explanation"]
+    if job["position"] is not None:
+        yield "before it", f"{job['position']:,} jobs"
+    if job["progress"] is not None and job["status"] not in TERMINAL:
+        yield "progress", f"{percent(job['progress'])} {job['progress_message'] or ''}".strip()
+    if job["status"] == JobStatus.COMPLETED:
+        yield "result", shown(job["result"])
+    elif job["error"]:
+        yield "error", f"{job['error'].get('type', '')}: {job['error'].get('message', '')}"
 
 
 def attempt(one: dict[str, Any]) -> tuple[Any, ...]:

@@ -26,7 +26,8 @@ def add_arguments(parser: CommandParser) -> None:
     parser.add_argument("--status", help=f"one of {', '.join(JobStatus)}, in any case")
     parser.add_argument("--queue", help="name of a queue")
     parser.add_argument("--task", help="dotted name of a task")
-    parser.add_argument("--limit", type=whole_number(1, MOST_LISTED), default=USUAL, metavar="N", help=f"default: {USUAL}")
+    limit = whole_number(1, MOST_LISTED)
+    parser.add_argument("--limit", type=limit, default=USUAL, metavar="N", help=f"at most N jobs (default: {USUAL})")
     parser.add_argument("--cursor", help="where the next page begins, as the last one said")
 
 

@@ -1,4 +1,7 @@
-"""`pool scale N`, `+N` or `-N`: how many workers the pool shall have. Idle workers go first, busy ones after their job."""
+"""`pool scale N`, `+N` or `-N`: how many workers the pool shall have.
+
+When it shrinks, idle workers go first, and busy ones after their job.
+"""
 
 import re
 from argparse import ArgumentTypeError, Namespace
@@ -33,7 +36,8 @@ def size(text: str) -> Size:
 
 
 def add_arguments(parser: CommandParser) -> None:
-    parser.add_argument("size", type=size, metavar="N|+N|-N", help=f"1 to {WORKER_CEILING}, or a change such as +2 or -1")
+    range_of = f"1 to {WORKER_CEILING}, or a change such as +2 or -1"
+    parser.add_argument("size", type=size, metavar="N|+N|-N", help=range_of)
 
 
 def run(options: Namespace, out: Output) -> None:

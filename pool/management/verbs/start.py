@@ -72,7 +72,8 @@ def free(serve: Serving, folder: Path, workers: int | None) -> Node:
 
 def wait_until_ready(folder: Path, ended: Callable[[], str]) -> Node:
     """Wait until a node of this folder is ready; an Error says why there is none."""
-    deadline = time.monotonic() + BOOT_S + get_config().start_timeout_s
+    limit_s = BOOT_S + get_config().start_timeout_s
+    deadline = time.monotonic() + limit_s
     problem = ""
     while time.monotonic() < deadline:
         if why := ended():
@@ -84,7 +85,7 @@ def wait_until_ready(folder: Path, ended: Callable[[], str]) -> Node:
         if problem:
             raise Error(f"The node cannot work. {problem}")
         time.sleep(LOOK_S)
-    raise Error(f"The node is not ready yet. See {folder / LOG_NAME}.")
+    raise Error(f"The node is not ready after {limit_s:g} s. Its log tells more.")
 
 
 def leave_nothing(process: Popen[bytes]) -> None:

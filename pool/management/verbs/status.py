@@ -2,9 +2,11 @@
 
 from argparse import Namespace
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 from django.core.management.base import CommandParser
+from django.utils import timezone
 
 from pool.domain.wording import age, milliseconds, number, percent, rate, size
 from pool.management.output import Output
@@ -45,41 +47,40 @@ def summary(status: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     pool, tasks, performance = status["pool"], status["tasks"], status["performance"]
     counts = pool["workers"]
     yield "health", status["health"]["status"]
-    yield "workers", f"{counts['active']} busy, {counts['idle']} idle, {counts['unhealthy']} unhealthy of {pool['size']}"
+    states = [f"{counts['active']} busy", f"{counts['idle']} idle", f"{counts['unhealthy']} unhealthy"]
+    yield "workers", f"{', '.join(states)} of {pool['size']}"
     waits = f", oldest {age(status['queue']['oldest_age'])}" if tasks["pending"] else ""
     yield "waiting", f"{number(tasks['pending'])}{waits}"
     yield "executing", number(tasks["executing"])
     yield "scheduled", number(tasks["scheduled"])
     yield "throughput", rate(tasks["throughput"])
     for name in ("wait", "run"):
-        yield f"{name} time", f"p50 {milliseconds(performance[name]['p50'])}, p95 {milliseconds(performance[name]['p95'])}"
+        p50, p95 = (milliseconds(performance[name][percentile]) for percentile in ("p50", "p95"))
+        yield f"{name} time", f"p50 {p50}, p95 {p95}"
     ended = ("completed", "failed", "timeout", "cancelled")
     yield "ended", ", ".join(f"{number(tasks[name])} {name}" for name in ended)
     yield "dead letters", number(tasks["dlq"])
 
 
 def node_row(node: dict[str, Any]) -> tuple[Any, ...]:
-    started = since(node["started_at"])
-    return (node["id"][:SHORT_ID], node["state"], node["host"], node["pid"], node["workers"], started, node["problem"] or "")
+    place = (node["host"], node["pid"], node["workers"], since(node["started_at"]))
+    return (node["id"][:SHORT_ID], node["state"], *place, node["problem"])
 
 
 def worker_row(worker: dict[str, Any]) -> tuple[Any, ...]:
     jobs = worker["jobs_completed"] + worker["jobs_failed"]
     now = ", ".join(str(job) for job in worker["current_jobs"])
-    figures = (number(jobs), number(worker["jobs_failed"]), age(worker["uptime"]), size(worker["rss"]), percent(worker["cpu"]))
-    return (worker["id"], worker["state"], worker["pid"], *figures, now)
+    counts = (number(jobs), number(worker["jobs_failed"]))
+    figures = (age(worker["uptime"]), size(worker["rss"]), percent(worker["cpu"]))
+    return (worker["id"], worker["state"], worker["pid"], *counts, *figures, now)
 
 
 def queue_rows(queues: dict[str, Any]) -> Iterator[tuple[Any, ...]]:
     for name, queue in queues.items():
         state = "paused" if queue["paused"] else "open"
-        counts = (queue["pending"], queue["scheduled"], queue["executing"])
-        yield (name, state, *map(number, counts), age(queue["oldest_age"]), number(queue["completed"]), number(queue["dlq"]))
+        waiting = (number(queue[gauge]) for gauge in ("pending", "scheduled", "executing"))
+        yield (name, state, *waiting, age(queue["oldest_age"]), number(queue["completed"]), number(queue["dlq"]))
 
 
 def since(text: str | None) -> str:
-    from datetime import datetime
-
-    from django.utils import timezone
-
     return age((timezone.now() - datetime.fromisoformat(text)).total_seconds()) if text else age(None)

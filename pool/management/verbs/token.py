@@ -23,8 +23,10 @@ MOST_NAMES = 1000
 def add_arguments(parser: CommandParser) -> None:
     parser.add_argument("user", metavar="USER", help="name of the user")
     parser.add_argument("--name", default="", help="what the token is for")
-    parser.add_argument("--days", type=whole_number(1, MOST_DAYS), metavar="N", help="it expires after N days (default: never)")
-    parser.add_argument("--scope", action="append", metavar="SCOPE", help=f"only this one: {', '.join(SCOPES)}; repeatable")
+    days = whole_number(1, MOST_DAYS)
+    parser.add_argument("--days", type=days, metavar="N", help="it expires after N days (default: never)")
+    scopes = f"only this one of {', '.join(SCOPES)}; may be repeated"
+    parser.add_argument("--scope", action="append", metavar="SCOPE", help=scopes)
 
 
 def run(options: Namespace, out: Output) -> None:
@@ -36,13 +38,14 @@ def run(options: Namespace, out: Output) -> None:
         return
     # The token alone on stdout, for a shell to catch.
     out.say(text)
-    out.warn(f"It may {', '.join(row.scopes)}, {f'until {expires}' if expires else 'until it is deleted'}. Keep it: it is shown only now.")
+    until = f"until {expires}" if expires else "until it is deleted"
+    out.warn(f"It may {', '.join(row.scopes)}, {until}. Keep it: it is shown only now.")
 
 
 def find_user(name: str) -> Any:
     model = get_user_model()
     try:
-        return model._default_manager.get_by_natural_key(name)  # type: ignore[attr-defined]
+        return model._default_manager.get_by_natural_key(name)
     except model.DoesNotExist:
         names = [str(one) for one in model._default_manager.values_list(model.USERNAME_FIELD, flat=True)[:MOST_NAMES]]
         raise Error(f"There is no user {name[:150]!r}.{did_you_mean(name, names)}") from None
