@@ -21,7 +21,7 @@ from typing import Any
 from rich.console import Console
 
 from bench import databases, machine
-from bench.databases import KINDS, POSTGRES, SQLITE_NORMAL, TITLES
+from bench.databases import KINDS, SQLITE_NORMAL, TITLES
 from bench.figures import BY_KEY, Taken
 from bench.measures.listed import BY_NAME, MEASURES, Measure
 from bench.measures.plan import Plan
@@ -32,13 +32,17 @@ PROFILE_LINES = 30
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Take the measures; 0, or 1 when one of them failed, or 2 for wrong arguments. A goal missed is no failure."""
+    """Take the measures; 0, 1 when one of them failed, 2 for wrong arguments. A goal that is missed is no failure."""
     try:
         options = parser().parse_args(list(arguments))
     except SystemExit as leave:
         return int(leave.code or 0)
-    with terminable(), temporary_folder(options.folder) as folder:
-        report = Bench(options, folder).run()
+    try:
+        with terminable(), temporary_folder(options.folder) as folder:
+            report = Bench(options, folder).run()
+    except KeyboardInterrupt:
+        say("Stopped.")
+        return 130
     if options.json:
         print(report.as_json())
     else:
@@ -57,10 +61,12 @@ def parser() -> argparse.ArgumentParser:
         metavar="KINDS",
         help=f"some of: {', '.join(KINDS)}; or all, where {SQLITE_NORMAL} takes only what depends on syncs (default)",
     )
-    made.add_argument("--database-url", default="", help="a PostgreSQL server; the bench makes its own databases")
+    made.add_argument(
+        "--database-url", type=_server, default="", help="a PostgreSQL server; the bench makes its own databases"
+    )
     made.add_argument("--reps", type=_count, default=3, help="repetitions of which the median counts (3)")
     made.add_argument("--quick", action="store_true", help="little of everything, once: shows that it works")
-    made.add_argument("--folder", type=Path, help="where to put the databases, to measure that disk")
+    made.add_argument("--folder", type=_folder, help="where to put the databases, to measure that disk")
     made.add_argument("--json", action="store_true", help="print JSON alone on standard output")
     made.add_argument(
         "--profile", type=_measure, metavar="NAME", help="take this measure once, with the node under cProfile"
@@ -207,10 +213,19 @@ def _kinds(names: str) -> list[str]:
     return names.split(",")
 
 
+def _folder(text: str) -> Path:
+    if not Path(text).is_dir():
+        raise argparse.ArgumentTypeError(f"there is no folder {text!r}")
+    return Path(text).resolve()
+
+
+def _server(url: str) -> str:
+    if not url.startswith(("postgres://", "postgresql://")):
+        raise argparse.ArgumentTypeError("it must begin with postgresql://; SQLite is measured in --folder")
+    return url
+
+
 def _count(text: str) -> int:
     if not text.isdigit() or not 1 <= int(text) <= 100:
         raise argparse.ArgumentTypeError(f"it must be a whole number from 1 to 100, not {text!r}")
     return int(text)
-
-
-__all__ = ["POSTGRES", "run"]

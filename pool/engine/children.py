@@ -47,6 +47,8 @@ class Helper:
                 process_group=0,
             )
         ours.setblocking(False)
+        self.is_silent = False
+        """Nothing more will come: its end is on the way."""
         self.sock, self.pid = ours, process.pid
         self.pidfd = os.pidfd_open(process.pid)
         # The node reaps all its children by waitid; Popen must not report this one as still running.
@@ -64,9 +66,14 @@ class Helper:
     def read(self) -> list[Any]:
         """Every packet that is there."""
         messages = []
-        with suppress(OSError, msgspec.MsgspecError):
+        try:
             while packet := self.sock.recv(PACKET_BYTES):
                 messages.append(self._decode(packet))
+            self.is_silent = True
+        except BlockingIOError:
+            pass
+        except (OSError, msgspec.MsgspecError):
+            self.is_silent = True
         return messages
 
     def end(self, how: int = signal.SIGKILL) -> None:

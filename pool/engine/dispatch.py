@@ -25,6 +25,10 @@ KEPT_S = 1.0
 
 MEAN_WEIGHT = 0.1
 
+TURNS_AHEAD = 2.0
+LONGEST_AHEAD_US = 50_000.0
+"""Work that a worker may hold beyond `prefetch_ms`, however slow the database is."""
+
 
 class Dispatch:
     def __init__(self, roster: Roster, ledger: Ledger, config: PoolConfig, knows: Callable[[str], bool]) -> None:
@@ -34,14 +38,14 @@ class Dispatch:
         self.ready: list[ClaimedJob] = []
         self.doomed: set[str] = set()
         """Jobs that somebody cancelled: they may come back from a worker, and then go nowhere."""
+        self.ahead_us = self._least_us = config.prefetch_ms * 1000
         self._since = 0.0
         self._unknown: set[str] = set()
 
     def wants(self) -> int:
         """How many jobs to claim now."""
-        ahead = self.config.prefetch_ms * 1000
-        most = min(wanted(self._seats(), self.mean_us, ahead, self.config.prefetch_max), self.config.claim_batch)
-        return max(most - len(self.ready), 0)
+        most = wanted(self._seats(), self.mean_us, self.ahead_us, self.config.prefetch_max)
+        return max(min(most, self.config.claim_batch) - len(self.ready), 0)
 
     def take(self, claimed: list[ClaimedJob], now: Now) -> None:
         """Claimed jobs come in. Those that cannot run here leave again at once, with no attempt burnt."""
@@ -67,6 +71,12 @@ class Dispatch:
         mean = self.mean_us
         self.mean_us = cost if mean is None or cost > mean * 8 else mean + (cost - mean) * MEAN_WEIGHT
 
+    def took(self, turn_us: float) -> None:
+        """A transaction took this long. Workers hold work for a few of them, or they would wait for a slow database."""
+        known = max(self.ahead_us - self._least_us, 0.0) / TURNS_AHEAD
+        mean_us = known + (turn_us - known) * MEAN_WEIGHT
+        self.ahead_us = self._least_us + min(TURNS_AHEAD * mean_us, LONGEST_AHEAD_US)
+
     def hand_out(self, now: Now) -> None:
         """Give ready jobs to workers."""
         if self.doomed:
@@ -76,14 +86,13 @@ class Dispatch:
         seats = self._seats()
         of = self.estimates.of
         costs = [of(job.task) for job in self.ready]
-        left = route(costs, seats, self.config.prefetch_ms * 1000, self.config.prefetch_max)
+        left = route(costs, seats, self.ahead_us, self.config.prefetch_max)
         now_ns = time.monotonic_ns()
         handles = {handle.index: handle for handle in self.roster.able()}
-        ahead = self.config.prefetch_ms * 1000
         for seat in seats:
             if not seat.taken:
                 continue
-            orders = [(self.ready[index], costs[index] or ahead) for index in seat.taken]
+            orders = [(self.ready[index], costs[index] or self.ahead_us) for index in seat.taken]
             try:
                 handles[seat.key].give(orders, now_ns)
             except Closed:

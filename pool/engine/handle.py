@@ -61,7 +61,8 @@ class Handle:
         self.said: list[tuple[float, str, str]] = []
         self.usage: str | None = None
         self.progress_seen = 0
-        self.recalled_for = 0
+        self.held_up_by = 0
+        """Number of a job that takes much longer than expected: nothing is handed out behind it."""
         self.jobs_completed = self.jobs_failed = 0
         self.rss: int | None = None
         self.cpu: float | None = None
@@ -104,6 +105,8 @@ class Handle:
                 self.state = WorkerState.IDLE
         if self.end is not None and self.end.seq == seq:
             self.end = None
+        if self.held_up_by == seq:
+            self.held_up_by = 0
         return held
 
     def leave(self) -> None:

@@ -1,7 +1,7 @@
 """Other nodes of the pool: who this one is, which of them are gone, and what becomes of their jobs.
 
-A node on this host is proven dead by its slots, which it holds locked while it lives. One elsewhere, or a frozen one, is
-taken for dead when this one has itself seen its lease number unchanged for a whole lease, on its own monotonic clock.
+A node on this host is proven dead by its slots, which it holds locked while it lives. One elsewhere, or a frozen one,
+is taken for dead when this node has itself seen its lease number unchanged for a whole lease, on its monotonic clock.
 """
 
 import os
@@ -84,7 +84,7 @@ class Kin:
         given_back = 0
         for other, lease in nodes.others(db, self.me.id):
             if self._is_lost(other, lease, mono) and self._is_cleared(other, mono):
-                given_back += self._rescue(db, other, wall)
+                given_back += self._rescue(db, other, lease, wall)
         return given_back
 
     def _is_lost(self, other: NodeIdentity, lease: int, mono: float) -> bool:
@@ -110,12 +110,14 @@ class Kin:
         del self._ending_since[other.id]
         return True
 
-    def _rescue(self, db: Database, other: NodeIdentity, wall: float) -> int:
+    def _rescue(self, db: Database, other: NodeIdentity, lease: int, wall: float) -> int:
         begun = begun_jobs(slots_path(other))
         given_back = 0
         while True:
             deltas = Deltas()
             with db.transaction():
+                if not nodes.seize(db, other.id, lease):
+                    return given_back
                 recorded = rescue(db, other.id, begun, self.backoff, deltas, wall)
                 deltas.write(db, self.me.id)
                 count = len(recorded.written)

@@ -20,7 +20,7 @@ def require_schema(alias: str) -> None:
         executor = MigrationExecutor(connection)
         missing = executor.migration_plan([key for key in executor.loader.graph.leaf_nodes() if key[0] == "pool"])
     except (DatabaseError, InterfaceError) as error:
-        raise NotReady(f"The database {alias!r} cannot be used: {str(error).strip()}") from error
+        raise NotReady(f"The database {alias!r} cannot be used: {' '.join(str(error).split())}") from error
     finally:
         with suppress(DatabaseError, InterfaceError):
             connection.close()

@@ -8,7 +8,7 @@ from pool.engine.clock import Now
 from pool.engine.ears import Ears
 from pool.engine.handle import Handle
 from pool.engine.hearing import Hearing
-from pool.engine.loss import collect_exit
+from pool.engine.loss import Exit, collect_exit
 from pool.engine.messages import ClerkFact, ClerkSaw
 from pool.engine.pipe import BrokenFrame, Closed
 from pool.engine.reporting import Reporting
@@ -47,7 +47,7 @@ class Links:
     def open_helpers(self, now: Now) -> None:
         """Start the nursery and the clerk, or start them again when their time has come."""
         if self.staffing.nursery is None and now.mono >= self.staffing.loads.next_start():
-            nursery = self.staffing.open_nursery()
+            nursery = self.staffing.open_nursery(now.mono)
             self.ears.watch(nursery.sock.fileno(), self._hear_nursery)
             self.ears.watch(nursery.pidfd, self._nursery_ended)
         if self.clerk is None and now.mono >= self.clerk_due:
@@ -94,6 +94,7 @@ class Links:
     def _hear_nursery(self, _now: Now) -> None:
         self.staffing.hear_nursery()
         self._watch_lives()
+        self._turn_from(self.staffing.nursery)
 
     def _watch_lives(self) -> None:
         """A worker's end shows at its process descriptor, known once its pid is."""
@@ -108,14 +109,14 @@ class Links:
         nursery = self.staffing.nursery
         if nursery is not None:
             self._hear_nursery(now)
-            self._reap(nursery)
-            self.staffing.close_nursery(now.mono)
+            self.staffing.close_nursery(now.mono, self._reap(nursery))
 
     def _hear_clerk(self, _now: Now) -> None:
         if self.clerk is not None:
             for fact in self.clerk.read():
                 if isinstance(fact, ClerkSaw):
                     self.reporting.pss = fact.pss
+            self._turn_from(self.clerk)
 
     def _clerk_ended(self, now: Now) -> None:
         if self.clerk is not None:
@@ -132,7 +133,14 @@ class Links:
         self.undertaker.bury(handle, now, last_row)
         self.death_seen = True
 
-    def _reap(self, helper: Helper) -> None:
+    def _turn_from(self, helper: Helper | None) -> None:
+        """A socket at its end would be heard again and again until the process is quite dead."""
+        if helper is not None and helper.is_silent:
+            self.ears.forget(helper.sock.fileno())
+
+    def _reap(self, helper: Helper) -> Exit:
         self.ears.forget(helper.sock.fileno())
         self.ears.forget(helper.pidfd)
-        log.debug("helper.ended", pid=helper.pid, how=str(collect_exit(helper.pidfd)))
+        how = collect_exit(helper.pidfd)
+        log.debug("helper.ended", pid=helper.pid, how=str(how))
+        return how

@@ -5,6 +5,7 @@ transaction, and hands them out. Batches grow by themselves under load and shrin
 place, `hear`, until the next thing is due.
 """
 
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -140,7 +141,7 @@ class Node:
             except (DatabaseError, InterfaceError) as error:
                 self.db.close()
                 if self.signals.stops or now.mono - self.born_at > GIVE_UP_S:
-                    raise NotReady(f"The database does not let the node in: {str(error).strip()}") from error
+                    raise NotReady(f"The database does not let the node in: {' '.join(str(error).split())}") from error
             self.ears.listen(LOOK_S)
 
     def hear(self, rest_s: float) -> None:
@@ -189,9 +190,11 @@ class Node:
         wanted = self._wanted(now)
         if not (self.ledger.pending or wanted.jobs or wanted.promote or wanted.report):
             return
+        begun = time.perf_counter()
         answer = self.ledger.settle(wanted, now.wall, now.mono, self._held)
         if answer is None:
             return
+        self.dispatch.took((time.perf_counter() - begun) * 1e6)
         self.reporting.last_claim_ok = now.mono
         if wanted.report is not None:
             self.undertaker.ended_workers.clear()
@@ -225,7 +228,8 @@ class Node:
         """Load the code again: a new nursery first, then new workers, busy ones after their job."""
         log.info("node.reloading")
         self.staffing.replace_when_ready = True
-        self.staffing.loads.worked()
+        for account in (self.staffing.loads, self.staffing.budget):
+            account.worked()
         if self.staffing.nursery is not None:
             self.staffing.nursery.end()
 
@@ -261,6 +265,7 @@ class Node:
             wanted.report = self.reporting.make(now, self.state, self.undertaker.ended_workers)
             wanted.fold = True
             self.staffing.recycle(now.mono)
+            self.staffing.look_at_loading(now.mono)
         if self.state is not NodeState.RUNNING or not self.staffing.tasks:
             return wanted
         due = self.next_due is not None and now.wall >= self.next_due

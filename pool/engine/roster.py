@@ -43,7 +43,10 @@ class Roster:
         return [
             handle
             for handle in self._handles.values()
-            if handle.state in (WorkerState.IDLE, WorkerState.BUSY) and not handle.retiring and handle.end is None
+            if handle.state in (WorkerState.IDLE, WorkerState.BUSY)
+            and not handle.retiring
+            and not handle.held_up_by
+            and handle.end is None
         ]
 
     def holding(self) -> list[Handle]:

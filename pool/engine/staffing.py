@@ -12,6 +12,7 @@ from pool.domain.states import WorkerState
 from pool.engine.children import Helper
 from pool.engine.handle import Handle
 from pool.engine.kin import output_path
+from pool.engine.loss import Exit
 from pool.engine.messages import (
     NurseryFact,
     NurseryFailed,
@@ -42,6 +43,7 @@ class Staffing:
         self.ready = False
         self.tasks: frozenset[str] = frozenset()
         self.load_problem = self.start_problem = ""
+        self.loading_since = 0.0
         self.replace_when_ready = False
         self.budget = RestartBudget(config.restart_budget, config.restart_cooldown_s)
         self.loads = RestartBudget(0, config.restart_cooldown_s)
@@ -58,19 +60,29 @@ class Staffing:
         """Why there are no workers, or no new ones; empty when all is well."""
         return self.load_problem or self.start_problem
 
-    def open_nursery(self) -> Helper:
+    def open_nursery(self, now: float) -> Helper:
         arguments = [str(self.slots.path), str(self.slots.count)]
         self.nursery = Helper("pool.engine.nursery", NurseryFact, arguments, mark={MARK: str(self.slots.path)})
         self.ready = False
+        self.loading_since = now
         return self.nursery
 
-    def close_nursery(self, now: float) -> None:
+    def close_nursery(self, now: float, how: Exit) -> None:
         """The nursery ended, wanted or not; the next one starts when its time has come."""
         if self.nursery is not None:
+            if not (self.ready or self.load_problem or self.replace_when_ready):
+                self.load_problem = f"The tasks cannot be loaded: the process that loads them ended, {how}."
             self.nursery.close()
             self.nursery = None
             self.ready = False
             self.loads.died_young(now)
+
+    def look_at_loading(self, now: float) -> None:
+        """Code of the project may hang while it is imported. It is left alone, but not in silence."""
+        limit_s = self.config.start_timeout_s
+        if self.nursery is not None and not self.ready and not self.load_problem and now - self.loading_since > limit_s:
+            self.load_problem = f"Loading the tasks takes longer than {limit_s:g} s."
+            log.warning("nursery.slow", limit_s=limit_s)
 
     def hear_nursery(self) -> None:
         for fact in self.nursery.read() if self.nursery is not None else ():
@@ -95,7 +107,9 @@ class Staffing:
             self.replace_all("the code is loaded again")
 
     def _spawn_failed(self, worker: str, problem: str) -> None:
+        """Its sockets closed, and so it may have been buried before this was heard."""
         log.error("worker.start_failed", worker=worker, problem=problem)
+        self.start_problem = f"Workers fail to start: {problem}."
         if (handle := self.roster.get(worker)) is not None:
             handle.death_reason = problem
 
@@ -155,8 +169,9 @@ class Staffing:
         self._leaving_since.pop(handle.worker, None)
         if not handle.left and not handle.jobs_completed and handle.state is WorkerState.STARTING:
             self.budget.died_young(now)
-            why = handle.death_reason or "it died before it was ready"
-            self.start_problem = f"Workers fail to start: {why}."
+            if handle.death_reason or not self.start_problem:
+                why = handle.death_reason or "it died before it was ready"
+                self.start_problem = f"Workers fail to start: {why}."
 
     def _hire_one(self, now: float) -> Handle | None:
         index = self.roster.free_slot()

@@ -90,8 +90,8 @@ class Watch:
     def _recall(self, handle: Handle, seq: int, run_s: float, someone_idle: bool) -> None:
         """What stands behind a job that takes long goes back, once per job."""
         held_up = run_s >= HELD_UP_S + handle.load_us / 1e6
-        if len(handle.held) > 1 and held_up and handle.recalled_for != seq and (someone_idle or run_s >= 1.0):
-            handle.recalled_for = seq
+        if len(handle.held) > 1 and held_up and handle.held_up_by != seq and (someone_idle or run_s >= 1.0):
+            handle.held_up_by = seq
             _send(handle, Recall())
 
     def _begin_end(self, handle: Handle, seq: int, outcome: Outcome, now: float) -> None:

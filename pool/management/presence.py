@@ -14,6 +14,8 @@ from pool.domain.states import LIVE_NODES, NodeState, WorkerState
 from pool.engine import linux
 from pool.models import Node, WorkerSnapshot
 
+NO_NODE = "No node is running. Start one with: manage.py pool start"
+
 READY_WORKERS = (WorkerState.IDLE, WorkerState.BUSY)
 
 
@@ -23,10 +25,11 @@ def living_nodes() -> list[Node]:
     return [node for node in rows if lives(node)]
 
 
-def nodes_of(folder: Path) -> list[Node]:
-    """Those of them on this host that use the run folder."""
-    host = socket.gethostname()
-    return [node for node in living_nodes() if node.host == host and node.run_dir == str(folder)]
+def staying_nodes(folder: Path) -> list[Node]:
+    """Those of them that use this host's run folder and were not asked to leave."""
+    place = (socket.gethostname(), str(folder))
+    nodes = [node for node in living_nodes() if (node.host, node.run_dir) == place]
+    return [node for node in nodes if node.state != NodeState.DRAINING and node.stop_requested_at is None]
 
 
 def lives(node: Node) -> bool:

@@ -14,8 +14,10 @@ VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s::timestamptz, %s::timestamptz)"""
 BEAT = """UPDATE pool_node SET state = %s, workers = %s, problem = %s, last_beat = %s::timestamptz,
 lease_seq = lease_seq + 1 WHERE id = %s AND state IN ('STARTING', 'RUNNING', 'DRAINING')"""
 
-LEAVE = """UPDATE pool_node SET state = %s, workers = 0, last_beat = %s::timestamptz, stopped_at = %s::timestamptz
-WHERE id = %s"""
+LEAVE = """UPDATE pool_node SET state = %s, workers = 0, last_beat = %s::timestamptz, stopped_at = %s::timestamptz,
+lease_seq = lease_seq + 1 WHERE id = %s"""
+
+UNRENEWED = "SELECT 1 FROM pool_node WHERE id = %s AND lease_seq = %s"
 
 SIZE = "SELECT wanted FROM pool_node WHERE host = %s AND pid = %s ORDER BY started_at DESC LIMIT 1"
 
@@ -96,6 +98,11 @@ def leave(db: Database, node: str, state: NodeState, now: float) -> None:
     )
     tally.abandon(db, node)
     db.execute("DELETE FROM pool_workersnapshot WHERE ended_at < %s::timestamptz", (db.at(now - 86400),))
+
+
+def seize(db: Database, node: str, lease: int) -> bool:
+    """Hold the lease that a lost node left, in the caller's transaction; False when it was renewed or taken since."""
+    return db.execute(UNRENEWED if db.is_sqlite else f"{UNRENEWED} FOR UPDATE", (node, lease)).fetchone() is not None
 
 
 def wishes(db: Database, node: str) -> Wishes | None:

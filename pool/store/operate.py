@@ -212,7 +212,10 @@ def _queue_of(jobs: Any) -> str:
 
 
 def _status_of(jobs: Any) -> str:
-    return str(jobs.values_list("status", flat=True).first())
+    status = jobs.values_list("status", flat=True).first()
+    if status is None:
+        raise JobNotFound
+    return str(status)
 
 
 def _tally(alias: str, queue: str, **changes: int) -> None:

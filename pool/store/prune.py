@@ -15,7 +15,7 @@ from pool.store.database import Database
 DOOMED = """SELECT id::text, queue, status IN ('FAILED', 'TIMEOUT') AND discarded_at IS NULL FROM pool_job
 WHERE id < %s::uuid AND ((status IN ('COMPLETED', 'CANCELLED') AND finished_at < %s::timestamptz)
 OR (status IN ('FAILED', 'TIMEOUT') AND (discarded_at < %s::timestamptz OR finished_at < %s::timestamptz)))
-ORDER BY id LIMIT %s"""
+ORDER BY pool_job.id LIMIT %s"""
 
 POSTGRES_LOCK = " FOR UPDATE SKIP LOCKED"
 

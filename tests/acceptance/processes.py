@@ -113,6 +113,14 @@ def stat(pid: int) -> list[str] | None:
         return None
 
 
+def title(pid: int) -> str:
+    """The command line of a process, as `ps` shows it; empty when it is gone."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+    except OSError:
+        return ""
+
+
 def children(pid: int) -> list[int]:
     found: list[int] = []
     for entry in os.listdir("/proc"):

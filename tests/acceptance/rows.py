@@ -1,7 +1,9 @@
-"""What tests ask of a site's database. Called in the side process, through `Site.do`."""
+"""What tests ask of a site's database and its commands. Called in the side process, through `Site.do`."""
 
+import io
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from typing import Any
 
 from django.forms.models import model_to_dict
@@ -92,6 +94,20 @@ def token_user(text: str) -> str | None:
 
     found = find_token(text)
     return found.user.get_username() if found else None
+
+
+def command(name: str, *arguments: str) -> tuple[int, str, str]:
+    """Run a command as from a shell; exit code, stdout and stderr."""
+    from django.core.management import load_command_class
+
+    code, out, err = 0, io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(err):
+        made = load_command_class("pool", name)
+        try:
+            made.run_from_argv(["manage.py", name, *arguments])
+        except SystemExit as leave:
+            code = int(leave.code or 0)
+    return code, out.getvalue(), err.getvalue()
 
 
 def superuser(name: str) -> None:

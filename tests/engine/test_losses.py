@@ -1,4 +1,4 @@
-"""Sudden deaths: workers, nursery, clerk, node. Nothing is lost, nothing is done twice on record, nothing stays behind."""
+"""Sudden deaths: workers, nursery, clerk, node. Nothing is lost, nothing is recorded twice, nothing stays behind."""
 
 import signal
 import time

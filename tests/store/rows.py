@@ -182,3 +182,14 @@ def _turn(database: Database, node: str, rulings: Any, *, careful: bool) -> Reco
         recorded = record(database, node, rulings, deltas, careful=careful)
         deltas.write(database, node)
     return recorded
+
+
+def plan_of(database: Database, statement: str, params: Sequence[Any]) -> str:
+    """How the database would go about it in a table too large to be read whole or sorted."""
+    if database.is_sqlite:
+        rows = database.raw.execute(f"EXPLAIN QUERY PLAN {statement}", params).fetchall()
+        return "\n".join(row[-1] for row in rows)
+    with database.transaction():
+        for way in ("seqscan", "bitmapscan", "sort", "hashjoin", "mergejoin"):
+            database.execute(f"SET LOCAL enable_{way} = off")
+        return "\n".join(row for (row,) in database.execute(f"EXPLAIN {statement}", params).fetchall())

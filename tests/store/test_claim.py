@@ -9,10 +9,23 @@ from django.db import OperationalError
 
 from pool.domain.states import JobStatus
 from pool.models import Job, Queue
-from pool.store.claim import claim, meet_queues
+from pool.store.claim import POSTGRES_CLAIM, SQLITE_CLAIM, SQLITE_HEAD, claim, meet_queues
 from pool.store.database import Database
 from pool.store.deltas import Deltas
-from tests.store.rows import NODE, NOW, ON_POSTGRES, ON_SQLITE, assert_counted, claim_as, enqueue, moment, put, row
+from pool.store.enqueue import enqueue_rows
+from tests.store.rows import (
+    NODE,
+    NOW,
+    ON_POSTGRES,
+    ON_SQLITE,
+    assert_counted,
+    claim_as,
+    enqueue,
+    moment,
+    plan_of,
+    put,
+    row,
+)
 
 MANY_QUEUES = 600
 
@@ -136,13 +149,26 @@ def test_a_node_may_serve_some_queues_only(alias, database):
 
 
 def test_as_many_queues_as_one_likes(alias, database):
-    for number in range(MANY_QUEUES):
-        put(alias, JobStatus.PENDING, queue=f"queue-{number}", priority=number % 100)
+    enqueue_rows(alias, [new_job(queue=f"queue-{number}", priority=number % 100) for number in range(MANY_QUEUES)])
     jobs = claim_as(database, most=50)
     assert len(jobs) == 50
     assert min(job.priority for job in jobs) >= 91
     assert len(claim_as(database, most=MANY_QUEUES)) == MANY_QUEUES - 50
     assert_counted(alias)
+
+
+@pytest.fixture
+def claim_plan(database):
+    if database.is_sqlite:
+        statement = SQLITE_CLAIM.replace("{heads}", SQLITE_HEAD)
+        return plan_of(database, statement, (NODE, "default", 10, 10))
+    return plan_of(database, POSTGRES_CLAIM, (10, None, None, 10, NODE))
+
+
+def test_a_claim_reads_the_head_of_each_queue_in_its_order(alias, database, claim_plan):
+    assert ("USING INDEX " if database.is_sqlite else "using ") + "pool_job_claim" in claim_plan
+    assert "SCAN pool_job" not in claim_plan
+    assert "Seq Scan on pool_job" not in claim_plan
 
 
 @pytest.mark.parametrize("queue", ["it's", 'so-called "queue"', "semi;colon", "percent %s", "ü—☃", "?", "{heads}"])

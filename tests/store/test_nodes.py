@@ -3,12 +3,14 @@
 from dataclasses import replace
 
 import pytest
+from django.db import OperationalError
 
 from pool.domain.states import JobStatus, NodeState, WorkerState
 from pool.models import Node, Tally, WorkerSnapshot
 from pool.store import nodes, tally
+from pool.store.database import Database
 from pool.store.nodes import NodeIdentity, Wishes, WorkerRow
-from tests.store.rows import NOW, assert_counted, moment, put
+from tests.store.rows import NOW, ON_POSTGRES, assert_counted, moment, put
 
 ME = NodeIdentity("node-1", "host-a", 100, "boot-1", 5_000, "/run/pool")
 LIVE = (NodeState.STARTING, NodeState.RUNNING, NodeState.DRAINING)
@@ -145,6 +147,34 @@ class TestOthers:
         set_state(alias, state)
         holds = status in (JobStatus.ASSIGNED, JobStatus.RUNNING)
         assert self.others(do) == ([(me, 0)] if holds else [])
+
+
+class TestLease:
+    def test_that_was_not_renewed_is_seized_once(self, do, me):
+        do(nodes.beat, me, NodeState.RUNNING, 1, "", NOW)
+        assert do(nodes.seize, me, 1)
+        do(nodes.leave, me, NodeState.LOST, NOW)
+        assert not do(nodes.seize, me, 1)
+
+    def test_that_was_renewed_meanwhile_is_left_to_its_node(self, do, me):
+        do(nodes.beat, me, NodeState.RUNNING, 1, "", NOW)
+        assert not do(nodes.seize, me, 0)
+
+    def test_of_a_node_that_is_not_there_cannot_be_had(self, do, alias):
+        assert not do(nodes.seize, "nobody", 0)
+
+    @ON_POSTGRES
+    def test_cannot_be_renewed_while_it_is_being_seized(self, alias, database, me):
+        late = Database(alias, lock_wait_ms=20)
+        with database.transaction():
+            assert nodes.seize(database, me, 0)
+            with pytest.raises(OperationalError), late.transaction():
+                nodes.beat(late, me, NodeState.RUNNING, 1, "", NOW)
+            nodes.leave(database, me, NodeState.LOST, NOW)
+        with late.transaction():
+            nodes.beat(late, me, NodeState.RUNNING, 1, "", NOW)
+        late.close()
+        assert node(alias)["state"] == "LOST"
 
 
 class TestTallies:

@@ -117,7 +117,17 @@ def test_a_quick_plan_takes_less():
     assert [Plan(quick=quick).pick(100, 1) for quick in (False, True)] == [100, 1]
 
 
-@pytest.mark.parametrize("wrong", [["--only", "nothing"], ["--database", "oracle"], ["--reps", "0"], ["--bogus"]])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ["--only", "nothing"],
+        ["--database", "oracle"],
+        ["--database-url", "sqlite:///pool.sqlite3"],
+        ["--folder", "no/such/folder"],
+        ["--reps", "0"],
+        ["--bogus"],
+    ],
+)
 def test_wrong_arguments_are_told_and_exit_with_2(wrong, capsys):
     assert run(wrong) == 2
     assert "error" in capsys.readouterr().err

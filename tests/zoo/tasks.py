@@ -358,6 +358,17 @@ def leaves_child(own_session: bool = False) -> int:
     return child.pid
 
 
+@task(timeout=None)
+def leaves_child_and_waits(path: str, started: str) -> None:
+    """Start a child in a session of its own, write down its pid, and run until the file exists."""
+    child = subprocess.Popen(["sleep", "300"], start_new_session=True)
+    child.returncode = 0
+    Path(f"{started}.new").write_text(str(child.pid))
+    os.rename(f"{started}.new", started)
+    while not os.path.exists(path):
+        time.sleep(STEP_S)
+
+
 @task
 def leaves_thread(path: str) -> str:
     def wait() -> None:

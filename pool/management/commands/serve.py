@@ -9,12 +9,12 @@ from typing import Any
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import CommandParser
-from django.db import connections
+from django.db import DatabaseError, InterfaceError, connections
 
 from pool import logs
 from pool.conf import database_alias, get_config, run_dir
 from pool.management.arguments import add_workers, whole_number
-from pool.management.command import SentenceCommand
+from pool.management.command import Error, SentenceCommand
 from pool.management.first_login import first_login, is_needed
 
 DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8000
@@ -57,8 +57,11 @@ class Command(SentenceCommand):
 
     def prepare(self, url: str, sock: socket.socket, host: str) -> None:
         """Bring the database up to date and tell where everything is."""
-        # The checks that matter here have run; those of other apps load every page, and this process stays for long.
-        call_command("migrate", interactive=False, verbosity=0, skip_checks=True, stdout=self.stderr)
+        try:
+            # The checks that matter have run; those of other apps load every page, and this process stays for long.
+            call_command("migrate", interactive=False, verbosity=0, skip_checks=True, stdout=self.stderr)
+        except (DatabaseError, InterfaceError) as error:
+            raise Error(f"The database {database()} cannot be migrated: {error}") from error
         for line in greeting(url, first_login(url)):
             self.stdout.write(line)
         for line in warnings(sock, host):

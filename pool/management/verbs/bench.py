@@ -6,7 +6,7 @@ from importlib.util import find_spec
 
 from django.core.management.base import CommandParser
 
-from pool.management.command import Error
+from pool.management.command import BAD_USAGE, FAILED, Error
 from pool.management.output import Output
 
 HELP = "Measure the pool on this machine. Options are those of the bench: pool bench --help"
@@ -23,4 +23,4 @@ def run(options: Namespace, out: Output) -> int:
     if find_spec(MODULE.partition(".")[0]) is None or find_spec(MODULE) is None:
         raise Error("The bench is not installed: it stands in the repository of the pool. Run it in a clone.")
     code: int = import_module(MODULE).run(options.rest)
-    return code
+    return code if code in (0, BAD_USAGE) else FAILED

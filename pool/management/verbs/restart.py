@@ -7,6 +7,7 @@ from django.core.management.base import CommandParser
 from pool.domain.errors import NotReady
 from pool.management.arguments import operator
 from pool.management.output import Output
+from pool.management.presence import NO_NODE
 from pool.store.operate import request_restart
 
 HELP = "Load the code again and replace every worker, busy ones after their job."
@@ -20,6 +21,6 @@ def add_arguments(parser: CommandParser) -> None:
 def run(options: Namespace, out: Output) -> None:
     asked = request_restart(operator())
     if not asked:
-        raise NotReady("No node is running. Start one with: manage.py pool start")
+        raise NotReady(NO_NODE)
     nodes = "The node loads" if asked == 1 else f"{asked} nodes load"
     out.tell({"asked": asked}, f"{nodes} the code again and replace{'s' if asked == 1 else ''} the workers.")

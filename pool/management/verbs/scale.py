@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from django.core.management.base import CommandParser
 
 from pool.domain.config import WORKER_CEILING
+from pool.domain.errors import NotReady
 from pool.management.arguments import operator
 from pool.management.output import Output
+from pool.management.presence import NO_NODE
 from pool.store.operate import scale, wanted_size
 
 HELP = "Change the number of workers: to N, by +N or by -N."
@@ -42,5 +44,7 @@ def add_arguments(parser: CommandParser) -> None:
 
 def run(options: Namespace, out: Output) -> None:
     before = wanted_size()
+    if options.size.relative and not before:
+        raise NotReady(NO_NODE)
     wanted = scale(options.size.of(before), operator())
     out.tell({"before": before, "size": wanted}, f"{wanted} workers are wanted now, {before} before.")

@@ -18,7 +18,7 @@ from pool.engine.serving import Serving, find_serve, free_node
 from pool.management.arguments import add_workers, operator
 from pool.management.command import Error
 from pool.management.output import Output
-from pool.management.presence import is_ready, nodes_of
+from pool.management.presence import is_ready, staying_nodes
 from pool.models import Node
 from pool.store.operate import scale, wanted_size
 
@@ -38,7 +38,7 @@ def add_arguments(parser: CommandParser) -> None:
 def run(options: Namespace, out: Output) -> None:
     folder = run_dir()
     require_schema(get_config().database)
-    if running := nodes_of(folder):
+    if running := staying_nodes(folder):
         tell(out, running[0], started=False)
         return
     serve = find_serve(folder)
@@ -78,7 +78,7 @@ def wait_until_ready(folder: Path, ended: Callable[[], str]) -> Node:
     while time.monotonic() < deadline:
         if why := ended():
             raise Error(why)
-        for node in nodes_of(folder):
+        for node in staying_nodes(folder):
             if is_ready(node):
                 return node
             problem = node.problem

@@ -17,6 +17,7 @@ from pool.domain.states import JobStatus
 from pool.management.arguments import whole_number
 from pool.management.command import FAILED
 from pool.management.output import Output
+from pool.management.presence import NO_NODE
 from pool.store.read import job_detail
 from pool.store.status import nodes
 
@@ -93,7 +94,7 @@ def read_arguments(text: str) -> Arguments:
 
 def wait_for(job: str, out: Output) -> None:
     if not nodes():
-        out.warn("No node is running, so it waits. Start one with: manage.py pool start")
+        out.warn(f"It waits. {NO_NODE}")
     try:
         pool.wait(job)
     except KeyboardInterrupt:
