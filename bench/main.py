@@ -61,9 +61,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="KINDS",
         help=f"some of: {', '.join(KINDS)}; or all, where {SQLITE_NORMAL} takes only what depends on syncs (default)",
     )
-    made.add_argument(
-        "--database-url", type=_server, default="", help="a PostgreSQL server; the bench makes its own databases"
-    )
+    made.add_argument("--database-url", type=_server, help="a PostgreSQL server; the bench makes its own databases")
     made.add_argument("--reps", type=_count, default=3, help="repetitions of which the median counts (3)")
     made.add_argument("--quick", action="store_true", help="little of everything, once: shows that it works")
     made.add_argument("--folder", type=_folder, help="where to put the databases, to measure that disk")
@@ -93,7 +91,7 @@ class Bench:
 
     def on_database(self, kind: str) -> None:
         measures = [measure for measure in self.measures if measure.syncs or kind != SQLITE_NORMAL or not self.all]
-        database = databases.database(kind, self.folder, self.options.database_url)
+        database = databases.database(kind, self.folder, self.options.database_url or "")
         profile = self.folder / "node.profile" if self.options.profile else None
         try:
             with ground(database, self.folder, profile) as here:
@@ -220,7 +218,7 @@ def _folder(text: str) -> Path:
 
 
 def _server(url: str) -> str:
-    if not url.startswith(("postgres://", "postgresql://")):
+    if url and not url.startswith(("postgres://", "postgresql://")):
         raise argparse.ArgumentTypeError("it must begin with postgresql://; SQLite is measured in --folder")
     return url
 

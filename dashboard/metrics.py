@@ -53,7 +53,7 @@ def live(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_safe
 def ready(request: HttpRequest) -> HttpResponse:
-    """Answer whether a job could be claimed lately."""
+    """Answer whether a job could be claimed lately, and a worker is there to run it."""
     return _state("ready", HTTPStatus.OK) if _is_ready(timezone.now()) else _state("not ready")
 
 
@@ -78,11 +78,16 @@ def _is_ready(now: datetime) -> bool:
 
 
 def _claims(node: NodeFigures) -> bool:
-    return bool(node.data.get("ready")) and not node.part("pool").get("shutting_down")
+    workers = node.part("workers")
+    able = workers.get("idle", 0) + workers.get("active", 0)
+    return bool(node.data.get("ready") and able) and not node.part("pool").get("shutting_down")
 
 
 def _state(status: str, code: HTTPStatus = HTTPStatus.SERVICE_UNAVAILABLE) -> JsonResponse:
-    return JsonResponse({"status": status}, status=code)
+    response = JsonResponse({"status": status}, status=code)
+    # An answer, not an error: without the mark Django logs each 503 as one.
+    response._has_been_logged = True  # type: ignore[attr-defined]
+    return response
 
 
 def _wants_prometheus(request: HttpRequest) -> bool:

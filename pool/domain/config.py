@@ -11,11 +11,20 @@ from typing import Any, ClassVar
 
 from pool.domain.config_rules import Problems, contradictions, read_environment, read_mapping
 from pool.domain.errors import InvalidConfig
-from pool.domain.setting import DAY_S, WORKER_CEILING, PerCpu, Setting, seconds, setting, with_variables
+from pool.domain.setting import (
+    DAY_S,
+    JOB_VALUE_BYTES,
+    MIB,
+    WORKER_CEILING,
+    PerCpu,
+    Setting,
+    seconds,
+    setting,
+    with_variables,
+)
 
 __all__ = ["LEVELS", "PRESETS", "SETTINGS", "WORKER_CEILING", "PoolConfig", "find_problems"]
 
-MIB = 1 << 20
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -69,9 +78,9 @@ class PoolConfig:
     )
 
     # Sizes
-    max_payload_bytes: int = setting(262_144, "bytes", "Largest arguments of a job, as JSON.", 1024, 64 * MIB)
+    max_payload_bytes: int = setting(262_144, "bytes", "Largest arguments of a job, as JSON.", 1024, JOB_VALUE_BYTES)
     max_result_bytes: int = setting(
-        1_048_576, "bytes", "Largest result of a job, as JSON; a larger one fails the attempt.", 1024, 64 * MIB
+        1_048_576, "bytes", "Largest result of a job, as JSON; a larger one fails the attempt.", 1024, JOB_VALUE_BYTES
     )
     max_error_bytes: int = setting(
         16_384, "bytes", "Longest error message and traceback kept; longer ones are cut.", 256, MIB
@@ -112,7 +121,9 @@ class PoolConfig:
     restart_budget: int = setting(
         3, "deaths", "Workers that may die before their first completed job until the next start waits.", 0, 1000
     )
-    restart_cooldown_s: float = seconds(5.0, "How long that start waits.", most=3600)
+    restart_cooldown_s: float = seconds(
+        5.0, "After so long without such a death the earlier ones are forgotten.", most=3600
+    )
 
     # What is kept
     keep_completed_s: float = seconds(7 * DAY_S, "How long completed and cancelled jobs are kept.")

@@ -32,6 +32,11 @@ class ClaimedJob(msgspec.Struct, gc=False):
         """Tries that remain after this one. Attempts our own shutdown cut short do not count."""
         return self.max_attempts - (self.attempts - self.attempts_base - self.interruptions)
 
+    @property
+    def payload_size(self) -> int:
+        """Length of the arguments as JSON."""
+        return len(self.args) + len(self.kwargs)
+
 
 class Failure(msgspec.Struct, frozen=True):
     """Why an attempt failed, as text that both databases can store."""

@@ -15,6 +15,12 @@ DAY_S = 86400.0
 CENTURY_S = 36525 * DAY_S
 WORKER_CEILING = 128
 
+MIB = 1 << 20
+JOB_FRAME_BYTES = 64 * MIB
+"""Longest frame between a node and its workers."""
+JOB_VALUE_BYTES = JOB_FRAME_BYTES - MIB
+"""What the arguments or the result of a job may take of it: names, times and errors travel in the same frame."""
+
 
 class PerCpu(NamedTuple):
     """A number of workers that follows the machine."""

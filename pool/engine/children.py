@@ -50,7 +50,13 @@ class Helper:
         self.is_silent = False
         """Nothing more will come: its end is on the way."""
         self.sock, self.pid = ours, process.pid
-        self.pidfd = os.pidfd_open(process.pid)
+        try:
+            self.pidfd = os.pidfd_open(process.pid)
+        except OSError:
+            ours.close()
+            process.kill()
+            process.wait()
+            raise
         # The node reaps all its children by waitid; Popen must not report this one as still running.
         process.returncode = 0
         self._decode = msgspec.msgpack.Decoder(receives).decode

@@ -64,6 +64,8 @@ class Clerk:
                 return
 
     def try_chore(self, chore: Chore) -> None:
+        # A long chore lets the others have their turn, but not itself.
+        chore.due = time.monotonic() + chore.every_s
         try:
             chore.do()
         except Exception as error:  # noqa: BLE001  a failed chore is tried again at its next time
@@ -82,8 +84,15 @@ class Clerk:
 
     def prune(self) -> None:
         """Finished jobs and old snapshots, in small batches."""
-        prune(self.db, time.time(), self.config)
+        prune(self.db, time.time(), self.config, rest=self.rest)
         prune_snapshots(self.db, time.time(), self.config)
+
+    def rest(self, seconds: float) -> None:
+        """Pause in a long chore, doing what is due meanwhile."""
+        for chore in self.chores:
+            if time.monotonic() >= chore.due:
+                self.try_chore(chore)
+        time.sleep(seconds)
 
     def checkpoint(self) -> None:
         """Copy SQLite's log into the database file, so that the node's commits need not."""

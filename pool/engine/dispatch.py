@@ -23,6 +23,9 @@ log = get_logger(__name__)
 KEPT_S = 1.0
 """How long a claimed job may wait for a seat before it is given back."""
 
+SEAT_BYTES = 4 * 2**20
+"""Arguments that a worker may hold ahead, however short its jobs are."""
+
 MEAN_WEIGHT = 0.1
 
 TURNS_AHEAD = 2.0
@@ -92,13 +95,18 @@ class Dispatch:
         for seat in seats:
             if not seat.taken:
                 continue
-            orders = [(self.ready[index], costs[index] or self.ahead_us) for index in seat.taken]
+            handle = handles[seat.key]
+            fits = self._fitting(seat, handle.load_bytes)
+            left += seat.taken[fits:]
+            if not fits:
+                continue
+            orders = [(self.ready[index], costs[index] or self.ahead_us) for index in seat.taken[:fits]]
             try:
-                handles[seat.key].give(orders, now_ns)
+                handle.give(orders, now_ns)
             except Closed:
                 # Its death is on the way; the jobs are in its hands and come back with it.
                 continue
-        self.ready = [self.ready[index] for index in left]
+        self.ready = [self.ready[index] for index in sorted(left)]
 
     def give_back_late(self, now: Now) -> None:
         """Claimed jobs that found no seat for a while."""
@@ -114,6 +122,16 @@ class Dispatch:
         for job in [job for job in self.ready if job.id in self.doomed]:
             self.ready.remove(job)
             self.ledger.ended(Ended(job, Outcome.CANCELLED, "", None, now.wall))
+
+    def _fitting(self, seat: Seat, held_bytes: int) -> int:
+        """How many of the seat's jobs its worker can be given now. A worker with empty hands takes any one job."""
+        room = SEAT_BYTES - held_bytes
+        for count, index in enumerate(seat.taken):
+            size = self.ready[index].payload_size
+            if size > room and (count or held_bytes):
+                return count
+            room -= size
+        return len(seat.taken)
 
     def _seats(self) -> list[Seat]:
         return [Seat(handle.index, handle.load_us, len(handle.held)) for handle in self.roster.able()]

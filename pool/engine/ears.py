@@ -19,6 +19,12 @@ class Ears:
     def watches(self, descriptor: int) -> bool:
         return descriptor >= 0 and descriptor in self._known
 
+    def expect_room(self, descriptor: int, is_full: bool) -> None:
+        """While a socket is full, also wake when it takes more."""
+        if self.watches(descriptor):
+            events = selectors.EVENT_READ | (selectors.EVENT_WRITE if is_full else 0)
+            self._selector.modify(descriptor, events, self._known[descriptor].data)
+
     def forget(self, descriptor: int) -> None:
         if self.watches(descriptor):
             self._selector.unregister(descriptor)
@@ -27,9 +33,9 @@ class Ears:
         """Wait up to this long for the next thing to happen, and take in everything that did."""
         events = self._selector.select(rest_s)
         moment = now()
-        for key, _ in events:
+        for key, mask in events:
             # An earlier event of this round may have ended what this one is about.
-            if self._known.get(key.fileobj) is key:
+            if mask & selectors.EVENT_READ and self._known.get(key.fileobj) is key:
                 key.data(moment)
 
     def close(self) -> None:

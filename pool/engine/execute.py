@@ -5,15 +5,18 @@ an interruption by the node. The node's SIGUSR1 raises only while the very job i
 """
 
 import asyncio
+import contextvars
 import inspect
 import time
 import traceback
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from types import FrameType
 from typing import Any
 
+from django.core.cache import caches
 from msgspec.json import decode as decode_json
 
 from pool.adapters.tasks_api import TaskError, TaskResult, TaskResultStatus, task_finished, task_started
@@ -44,6 +47,7 @@ class Executor:
         self.interruptible = 0
         self.context: JobContext | None = None
         self._stop_loop: Callable[[int], None] | None = None
+        _open_caches()
 
     def run(self, order: Task) -> Ending:
         """Execute one job and say how it ended."""
@@ -52,11 +56,13 @@ class Executor:
         cpu = time.process_time_ns()
         started = time.monotonic_ns()
         self.slot.begin(order.seq, bytes.fromhex(order.id.replace("-", "")), started)
+        # Language, time zone and other context variables that the job sets go with its context.
+        context = contextvars.copy_context()
         try:
-            result = self._call(order)
-            text = encode_result(result, self.config.max_result_bytes, self.config.max_json_depth)
+            text = context.run(self._result_text, order)
         except BaseException as error:  # noqa: BLE001  whatever a job raises is its ending
-            return self._failed(order, error, started, time.monotonic_ns(), time.process_time_ns() - cpu)
+            spent = time.monotonic_ns(), time.process_time_ns() - cpu
+            return context.run(self._failed, order, error, started, *spent)
         return JobDone(order.seq, started, time.monotonic_ns(), time.process_time_ns() - cpu, text)
 
     def interrupt(self, _signal: int, _frame: FrameType | None) -> None:
@@ -74,6 +80,9 @@ class Executor:
     def usage(self) -> str | None:
         """What the last job said it used, as JSON."""
         return self.context.usage_json(self.config) if self.context is not None else None
+
+    def _result_text(self, order: Task) -> str:
+        return encode_result(self._call(order), self.config.max_result_bytes, self.config.max_json_depth)
 
     def _call(self, order: Task) -> Any:
         task = self.tasks.get(order.name)
@@ -191,6 +200,13 @@ class Executor:
 
 
 INTERRUPT = Executor.interrupt.__code__
+
+
+def _open_caches() -> None:
+    """Django keeps cache connections in the context: made before the jobs, all of them share one."""
+    # A cache that is set up wrongly is the error of the job that uses it.
+    with suppress(Exception):
+        caches.all()
 
 
 def _somebody_listens() -> bool:

@@ -18,6 +18,9 @@ from pool.engine.messages import Fact, Leave, RunJobs, SideFact, Task
 from pool.engine.pipe import Pipe
 from pool.engine.slot import Slot
 
+MESSAGE_BYTES = 2**20
+"""Arguments in one message of jobs: far below the limit of a frame."""
+
 
 @dataclass(slots=True)
 class Held:
@@ -26,6 +29,8 @@ class Held:
     job: ClaimedJob
     handed_ns: int
     cost_us: float
+    size: int = 0
+    """Length of its arguments."""
     begun: bool = False
     """RUNNING stands in the database."""
 
@@ -52,6 +57,7 @@ class Handle:
         self.state = WorkerState.STARTING
         self.held: dict[int, Held] = {}
         self.load_us = 0.0
+        self.load_bytes = 0
         self.born_at = self.beat_at = now
         self.poked_at = now
         self.poke_unanswered = False
@@ -63,8 +69,11 @@ class Handle:
         self.progress_seen = 0
         self.held_up_by = 0
         """Number of a job that takes much longer than expected: nothing is handed out behind it."""
+        self.recalled_for = 0
         self.jobs_completed = self.jobs_failed = 0
         self.rss: int | None = None
+        self.rss_at_start: int | None = None
+        """Memory it had when it became ready: most of that is the nursery's, and shared."""
         self.cpu: float | None = None
         self.cpu_total_s = 0.0
         self.measured_at = now
@@ -73,25 +82,34 @@ class Handle:
 
     def born(self, pid: int) -> None:
         """The nursery, or the worker itself, told its pid."""
-        if self.pid:
+        if self.pidfd >= 0:
             return
         self.pid = pid
-        with suppress(ProcessLookupError):
+        # Without a descriptor, as when too many files are open, its end shows at its sockets.
+        with suppress(OSError):
             self.pidfd = os.pidfd_open(pid)
 
     def give(self, orders: list[tuple[ClaimedJob, float]], now_ns: int) -> None:
         """Hand over jobs. Raises Closed when the worker is gone; the jobs are held then all the same."""
-        tasks = []
+        tasks: list[Task] = []
+        messages, room = [tasks], MESSAGE_BYTES
         for job, cost in orders:
             seq = self._next_seq
             self._next_seq = seq + 1
-            self.held[seq] = Held(job, now_ns, cost)
+            size = job.payload_size
+            self.held[seq] = Held(job, now_ns, cost, size)
             self.load_us += cost
+            self.load_bytes += size
+            room -= size
+            if room < 0 and tasks:
+                tasks, room = [], MESSAGE_BYTES - size
+                messages.append(tasks)
             whole = (job.id, job.task, job.args, job.kwargs, job.queue)
             tasks.append(Task(seq, *whole, job.attempts, job.max_attempts, job.created_at, job.epoch))
         if self.state is WorkerState.IDLE:
             self.state = WorkerState.BUSY
-        self.main.send(RunJobs(tasks))
+        for tasks in messages:
+            self.main.send(RunJobs(tasks))
 
     def take_back(self, seq: int) -> Held | None:
         """The job is no longer in the worker's hands: it ended, or came back unbegun."""
@@ -99,6 +117,7 @@ class Handle:
         if held is None:
             return None
         self.load_us -= held.cost_us
+        self.load_bytes -= held.size
         if not self.held:
             self.load_us = 0.0
             if self.state is WorkerState.BUSY:
@@ -139,7 +158,7 @@ class Handle:
     def signal(self, number: int) -> None:
         # Through the descriptor: a pid may be somebody else's by now.
         if self.pidfd >= 0:
-            with suppress(ProcessLookupError):
+            with suppress(ProcessLookupError, PermissionError):
                 signal.pidfd_send_signal(self.pidfd, number)
 
     def measure(self, now: float) -> None:
@@ -147,9 +166,16 @@ class Handle:
         if not self.pid:
             return
         self.rss = linux.rss(self.pid)
+        if self.rss_at_start is None and self.state is not WorkerState.STARTING:
+            self.rss_at_start = self.rss
         used, span_s = linux.cpu_s(self.pid), now - self.measured_at
         self.cpu = round(max(used - self.cpu_total_s, 0.0) / span_s, 3) if span_s > 0 else None
         self.cpu_total_s, self.measured_at = used, now
+
+    @property
+    def own_rss(self) -> int | None:
+        """Memory it took since it was ready, in bytes."""
+        return None if self.rss is None else max(self.rss - (self.rss_at_start or 0), 0)
 
     def hand_over_sockets(self) -> None:
         """Our copies of the worker's ends must go, or its death would not show as end of file."""

@@ -66,7 +66,8 @@ class Hearing:
         handle.born(pid)
         handle.state = WorkerState.IDLE
         handle.beat_at = now.mono
-        self.staffing.start_problem = ""
+        handle.measure(now.mono)
+        self.staffing.worker_ready()
         log.debug("worker.ready", worker=handle.worker, pid=pid, took_ms=round((now.mono - handle.born_at) * 1e3, 1))
 
     def _done(self, handle: Handle, fact: JobDone, now: Now) -> None:

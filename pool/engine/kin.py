@@ -82,13 +82,17 @@ class Kin:
     def rescue_lost(self, db: Database, mono: float, wall: float) -> int:
         """Give back the jobs of nodes that are gone; how many jobs."""
         given_back = 0
-        for other, lease in nodes.others(db, self.me.id):
+        with db.errors:
+            others = nodes.others(db, self.me.id)
+        for other, lease in others:
             if self._is_lost(other, lease, mono) and self._is_cleared(other, mono):
                 given_back += self._rescue(db, other, lease, wall)
         return given_back
 
     def _is_lost(self, other: NodeIdentity, lease: int, mono: float) -> bool:
-        if is_held(slots_path(other)) is False:
+        rebooted = other.host == self.me.host and other.boot_id != self.me.boot_id
+        # A lock tells only of this very machine: a shared folder may keep locks apart for each host.
+        if rebooted or (other.boot_id == self.me.boot_id and is_held(slots_path(other)) is False):
             return True
         seen = self._seen.get(other.id)
         if seen is None or seen.lease != lease:

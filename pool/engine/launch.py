@@ -8,6 +8,7 @@ from django.db.migrations.executor import MigrationExecutor
 from pool import logs
 from pool.conf import get_config, run_dir
 from pool.domain.errors import NotReady
+from pool.engine import linux
 from pool.engine.node import Node
 
 log = logs.get_logger(__name__)
@@ -34,6 +35,7 @@ def new_node(workers: int | None = None) -> Node:
     config = get_config()
     logs.configure("node")
     require_schema(config.database)
+    linux.raise_file_limit()
     return Node(config, run_dir(), workers or config.workers)
 
 

@@ -21,6 +21,7 @@ from pool.store.claim import claim, meet_queues
 from pool.store.database import Database
 from pool.store.deltas import Deltas
 from pool.store.events import write_event
+from pool.store.locks import is_lock_timeout, locked_by_others
 from pool.store.promote import next_due, promote
 from pool.store.record import Recorded, Redo, record
 from pool.store.rescue import release_unheld
@@ -29,6 +30,8 @@ from pool.store.snapshots import write_snapshot
 log = get_logger(__name__)
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.02, 1.0
+LOCKED_PAUSE_S = 0.05
+"""Between two turns while a user's transaction holds rows that are to be written."""
 RELEASE_BATCH = 2000
 """Outcomes written in one transaction at the most, so that none holds the lock for long."""
 
@@ -91,6 +94,9 @@ class Ledger:
         self.doubt = False
         self._pause_s = FIRST_PAUSE_S
         self._careful = False
+        self._skip_locked = False
+        self.beat_began = 0.0
+        """Monotonic time at which the last transaction began that renewed the lease."""
 
     def ended(self, ended: Ended) -> Verdict:
         """Note how an attempt ended; it is written with the next turn."""
@@ -101,7 +107,9 @@ class Ledger:
     def event(self, at: float, name: str, **facts: Any) -> None:
         self.pending.events.append((at, name, facts))
 
-    def settle(self, wanted: Wanted, wall: float, now: float, held: Callable[[], Collection[str]]) -> Answer | None:
+    def settle(
+        self, wanted: Wanted, wall: float, now: float, held: Callable[[], Collection[tuple[str, int]]]
+    ) -> Answer | None:
         """Run one transaction; None when the database did not take it. Wall is seconds since 1970, now is monotonic."""
         if now < self.retry_at:
             return None
@@ -114,40 +122,64 @@ class Ledger:
             self._failed(error, now)
             return None
         self._careful = False
+        if wanted.report is not None:
+            self.beat_began = now
         self._recovered()
+        if self._skip_locked:
+            # What is locked is looked at again soon, and until then the loop may rest.
+            self.retry_at = now + LOCKED_PAUSE_S
         return answer
 
-    def _transact(self, wanted: Wanted, wall: float, held: Callable[[], Collection[str]]) -> Answer:
-        db, node, pending, deltas, answer = self.db, self.node, self.pending, Deltas(), Answer()
-        batch = pending.rulings[:RELEASE_BATCH]
+    def _transact(self, wanted: Wanted, wall: float, held: Callable[[], Collection[tuple[str, int]]]) -> Answer:
+        db, node, deltas, answer = self.db, self.node, Deltas(), Answer()
         with db.transaction():
+            now, later = self._split()
             if self.doubt:
                 release_unheld(db, node, held(), self.backoff, deltas, wall)
-            self._tell(wall)
-            if batch:
-                answer.recorded = record(db, node, batch, deltas, careful=self._careful)
+            self._tell(now)
+            if now.rulings:
+                answer.recorded = record(db, node, now.rulings, deltas, careful=self._careful)
             if wanted.promote:
                 promote(db, wall, deltas)
+            if wanted.promote or wanted.discover:
+                meet_queues(db)
+                answer.next_due, answer.looked_ahead = next_due(db), True
             if wanted.jobs:
-                self._claim(wanted, answer, deltas)
+                answer.claimed = claim(db, node, wanted.jobs, deltas, self.queues)
             deltas.write(db, node)
             if wanted.fold:
                 answer.folded = tally.fold(db, node)
             if wanted.report is not None:
                 self._report(wanted.report)
-        self.pending = Pending(rulings=pending.rulings[len(batch) :])
+        self.pending = later
         return answer
 
-    def _claim(self, wanted: Wanted, answer: Answer, deltas: Deltas) -> None:
-        answer.claimed = claim(self.db, self.node, wanted.jobs, deltas, self.queues)
-        if not answer.claimed and wanted.discover and meet_queues(self.db):
-            answer.claimed = claim(self.db, self.node, wanted.jobs, deltas, self.queues)
-        if wanted.discover:
-            answer.next_due = next_due(self.db)
-            answer.looked_ahead = True
-
-    def _tell(self, wall: float) -> None:
+    def _split(self) -> tuple[Pending, Pending]:
+        """What is told in this turn, and what waits: more than a batch, and rows that somebody else holds locked."""
         pending = self.pending
+        locked = locked_by_others(self.db, self._touched()) if self._skip_locked else frozenset()
+        self._skip_locked = bool(locked)
+        free = [ruling for ruling in pending.rulings if ruling[0].job.id not in locked]
+        held = [ruling for ruling in pending.rulings if ruling[0].job.id in locked]
+        now = Pending(
+            free[:RELEASE_BATCH],
+            [one for one in pending.begun if one.job not in locked],
+            [one for one in pending.progressed if one.job not in locked],
+            pending.said,
+            pending.events,
+        )
+        begun = [one for one in pending.begun if one.job in locked]
+        return now, Pending(free[RELEASE_BATCH:] + held, begun)
+
+    def _touched(self) -> list[str]:
+        pending = self.pending
+        return [
+            *(ended.job.id for ended, _ in pending.rulings),
+            *(one.job for one in pending.begun),
+            *(one.job for one in pending.progressed),
+        ]
+
+    def _tell(self, pending: Pending) -> None:
         running.write_begun(self.db, pending.begun)
         running.write_progress(self.db, pending.progressed)
         running.write_log(self.db, pending.said)
@@ -161,7 +193,11 @@ class Ledger:
 
     def _failed(self, error: Exception, now: float) -> None:
         """Everything stays pending; the pause doubles, and the log gets one line per step."""
-        self.doubt = True
+        self.doubt = self.doubt or self.db.in_doubt
+        if is_lock_timeout(error):
+            # A user's open transaction holds one of the rows: the others are written without it.
+            self._skip_locked = True
+            return
         self.problem = f"The database does not answer: {type(error).__name__}: {str(error).strip()[:200]}"
         log.warning("database.failed", error=str(error).strip()[:200], pause_s=self._pause_s)
         self.retry_at = now + self._pause_s

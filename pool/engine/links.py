@@ -1,7 +1,7 @@
 """The node's links to its workers and helpers: which descriptor belongs to whom, and what happens when it speaks."""
 
 import signal
-from contextlib import suppress
+from typing import Any
 
 from pool.engine.children import Helper
 from pool.engine.clock import Now
@@ -10,7 +10,7 @@ from pool.engine.handle import Handle
 from pool.engine.hearing import Hearing
 from pool.engine.loss import Exit, collect_exit
 from pool.engine.messages import ClerkFact, ClerkSaw
-from pool.engine.pipe import BrokenFrame, Closed
+from pool.engine.pipe import BrokenFrame, Closed, Pipe
 from pool.engine.reporting import Reporting
 from pool.engine.roster import Roster
 from pool.engine.staffing import Staffing
@@ -20,7 +20,10 @@ from pool.logs import get_logger
 log = get_logger(__name__)
 
 CLERK_PAUSE_S = 2.0
-"""Before a clerk that died is replaced."""
+"""Before a clerk that died, or could not be started, is replaced."""
+
+CLERK_SILENT_S = 60.0
+"""A clerk that told nothing for so long hangs."""
 
 
 class Links:
@@ -36,33 +39,44 @@ class Links:
         self.ears, self.roster, self.staffing = ears, roster, staffing
         self.hearing, self.undertaker, self.reporting = hearing, undertaker, reporting
         self.clerk: Helper | None = None
-        self.clerk_due = 0.0
+        self.clerk_due = self.clerk_heard = 0.0
         self.death_seen = False
+        self._full: set[Pipe[Any]] = set()
 
     def connect(self, handle: Handle) -> None:
         """Listen to a worker that was just asked for."""
         self.ears.watch(handle.main.fileno(), lambda now: self._hear_main(handle, now))
         self.ears.watch(handle.side.fileno(), lambda now: self._hear_side(handle, now))
+        handle.main.when_full = handle.side.when_full = self._wait_for_room
 
     def open_helpers(self, now: Now) -> None:
         """Start the nursery and the clerk, or start them again when their time has come."""
         if self.staffing.nursery is None and now.mono >= self.staffing.loads.next_start():
-            nursery = self.staffing.open_nursery(now.mono)
-            self.ears.watch(nursery.sock.fileno(), self._hear_nursery)
-            self.ears.watch(nursery.pidfd, self._nursery_ended)
+            try:
+                self._open_nursery(now)
+            except OSError as error:
+                self.staffing.nursery_failed_to_start(now.mono, error)
         if self.clerk is None and now.mono >= self.clerk_due:
-            clerk = self.clerk = Helper("pool.engine.clerk", ClerkFact, setup=True)
-            self.undertaker.other_children = {clerk.pid}
-            self.ears.watch(clerk.sock.fileno(), self._hear_clerk)
-            self.ears.watch(clerk.pidfd, self._clerk_ended)
+            try:
+                self._open_clerk(now)
+            except OSError as error:
+                log.error("clerk.start_failed", problem=str(error))
+                self.clerk_due = now.mono + CLERK_PAUSE_S
+        elif self.clerk is not None and now.mono - self.clerk_heard > CLERK_SILENT_S:
+            log.error("clerk.silent", limit_s=CLERK_SILENT_S)
+            self.clerk_heard = now.mono
+            self.clerk.end()
 
     def flush(self) -> None:
         """Send orders that a worker's socket did not take at once."""
-        for handle in self.roster:
-            for pipe in (handle.main, handle.side):
-                if pipe.unsent:
-                    with suppress(Closed):
-                        pipe.flush()
+        for pipe in list(self._full):
+            try:
+                pipe.flush()
+            except Closed:
+                pipe.unsent.clear()
+            if not pipe.unsent:
+                self._full.discard(pipe)
+                self.ears.expect_room(pipe.fileno(), False)
 
     def close(self) -> None:
         for handle in self.roster:
@@ -70,6 +84,22 @@ class Links:
         for helper in (self.staffing.nursery, self.clerk):
             if helper is not None:
                 helper.end(signal.SIGTERM)
+
+    def _open_nursery(self, now: Now) -> None:
+        nursery = self.staffing.open_nursery(now.mono)
+        self.ears.watch(nursery.sock.fileno(), self._hear_nursery)
+        self.ears.watch(nursery.pidfd, self._nursery_ended)
+
+    def _open_clerk(self, now: Now) -> None:
+        clerk = self.clerk = Helper("pool.engine.clerk", ClerkFact, setup=True)
+        self.clerk_heard = now.mono
+        self.undertaker.other_children = {clerk.pid}
+        self.ears.watch(clerk.sock.fileno(), self._hear_clerk)
+        self.ears.watch(clerk.pidfd, self._clerk_ended)
+
+    def _wait_for_room(self, pipe: Pipe[Any]) -> None:
+        self._full.add(pipe)
+        self.ears.expect_room(pipe.fileno(), True)
 
     def _hear_main(self, handle: Handle, now: Now) -> None:
         try:
@@ -111,8 +141,9 @@ class Links:
             self._hear_nursery(now)
             self.staffing.close_nursery(now.mono, self._reap(nursery))
 
-    def _hear_clerk(self, _now: Now) -> None:
+    def _hear_clerk(self, now: Now) -> None:
         if self.clerk is not None:
+            self.clerk_heard = now.mono
             for fact in self.clerk.read():
                 if isinstance(fact, ClerkSaw):
                     self.reporting.pss = fact.pss

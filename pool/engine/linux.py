@@ -5,6 +5,7 @@ Used by every process of the engine. Nothing here knows jobs or workers.
 
 import ctypes
 import os
+import resource
 import signal
 import time
 from contextlib import suppress
@@ -15,6 +16,9 @@ PR_SET_CHILD_SUBREAPER = 36
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
 TICKS = os.sysconf("SC_CLK_TCK")
+
+FILES = 65_536
+"""Open files a node asks for at most; its workers inherit it, and some programs go through every number up to it."""
 
 monotonic_ns = time.monotonic_ns
 
@@ -44,13 +48,32 @@ def outlive_parent() -> None:
     _prctl(PR_SET_PDEATHSIG, 0)
 
 
-def wait_for_parent(parent: int, limit_s: float = 5.0) -> None:
-    """Wait until the process was adopted by `parent`; leave when somebody else took it."""
-    deadline = time.monotonic() + limit_s
-    while os.getppid() != parent:
-        if os.getppid() == 1 or time.monotonic() > deadline:
+def wait_for_parent(middle: int, parent: int) -> None:
+    """Wait until the process was adopted by `parent`, once `middle` has ended; leave when somebody else took it."""
+    while (now := os.getppid()) != parent:
+        if now != middle:
             os._exit(0)
         time.sleep(0.0001)
+
+
+def raise_file_limit() -> None:
+    """Allow this process as many open files as its hard limit does: a node needs several for each worker."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES if hard == resource.RLIM_INFINITY else min(hard, FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def kill(pid: int) -> bool:
+    """Kill a process if it is still there; False when it belongs to another user and cannot be killed."""
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return True
 
 
 def boot_id() -> str:
@@ -130,17 +153,17 @@ def descendants_of(pid: int) -> list[int]:
 
 
 def kill_descendants(limit_s: float = 2.0) -> bool:
-    """Kill and reap every descendant of this process, which must be a subreaper; False if some did not die in time."""
+    """Kill and reap every descendant of this process, which must be a subreaper; False if some cannot be killed."""
     deadline = time.monotonic() + limit_s
     while time.monotonic() < deadline:
-        for pid in descendants_of(os.getpid()):
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        refused = {pid for pid in descendants_of(os.getpid()) if not kill(pid)}
         try:
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
         except ChildProcessError:
             return True
+        if refused and refused.issuperset(descendants_of(os.getpid())):
+            return False
         time.sleep(0.001)
     return False
 

@@ -15,6 +15,9 @@ from pool.domain.jobs import Ended, Failure, failure
 from pool.domain.states import Outcome
 from pool.engine import linux
 from pool.engine.handle import Handle, Held
+from pool.logs import get_logger
+
+log = get_logger(__name__)
 
 OUTPUT_BYTES = 8192
 
@@ -90,14 +93,20 @@ def last_output(path: Path) -> str:
     return text.replace("\x00", "")
 
 
-def sweep_orphans(known: set[int]) -> bool:
-    """Kill and reap what jobs of dead workers left behind, now the node's children; True when nothing is left."""
+def sweep_orphans(known: set[int], spared: set[int]) -> bool:
+    """Kill and reap what jobs of dead workers left behind, now the node's children; True when no more can be done.
+
+    `spared` keeps, from one call to the next, the orphans of other users, which cannot be killed.
+    """
     orphans = [pid for pid in linux.children_of(os.getpid()) if pid not in known]
+    spared.intersection_update(orphans)
     for orphan in orphans:
         # Its own children as well: they become ours only when it is dead.
-        for pid in (orphan, *linux.descendants_of(orphan)):
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        for child in linux.descendants_of(orphan):
+            linux.kill(child)
+        if not linux.kill(orphan) and orphan not in spared:
+            spared.add(orphan)
+            log.warning("orphan.spared", pid=orphan, reason="it belongs to another user and cannot be killed")
         with suppress(ChildProcessError):
             os.waitpid(orphan, os.WNOHANG)
-    return not orphans
+    return spared.issuperset(orphans)

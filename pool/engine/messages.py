@@ -7,9 +7,6 @@ which its side thread serves. Times are nanoseconds of the monotonic clock, whic
 
 import msgspec
 
-JOB_FRAME_BYTES = 64 * 2**20
-"""A frame longer than this is a broken peer, never a job: payloads and results have far lower limits."""
-
 
 class Task(msgspec.Struct, array_like=True, gc=False):
     """One job as its worker gets it. `seq` numbers the jobs of one worker."""

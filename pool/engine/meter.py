@@ -219,6 +219,28 @@ class Meter:
         return list(zip(MEASURES, self._windows, strict=True))
 
 
+def merged(unsent: tuple[Data, Histograms] | None, fresh: tuple[Data, Histograms]) -> tuple[Data, Histograms]:
+    """Add what an earlier snapshot counted, and nobody stored, to a fresh one."""
+    if unsent is None:
+        return fresh
+    (old, old_histograms), (data, histograms) = unsent, fresh
+    deltas = {name: old["deltas"].get(name, 0) + data["deltas"].get(name, 0) for name in old["deltas"] | data["deltas"]}
+    seconds = round(old["seconds"] + data["seconds"], 3)
+    return {**data, "deltas": deltas, "seconds": seconds}, _merged_histograms(old_histograms, histograms)
+
+
+def _merged_histograms(one: Histograms, other: Histograms) -> Histograms:
+    whole = {queue: dict(tasks) for queue, tasks in one.items()}
+    for queue, tasks in other.items():
+        series = whole.setdefault(queue, {})
+        for task, texts in tasks.items():
+            known = series.get(task)
+            series[task] = (
+                {name: histogram.merge_encoded((known[name], texts[name])) for name in MEASURES} if known else texts
+            )
+    return whole
+
+
 def _pool(standing: Standing, uptime_s: float) -> dict[str, Any]:
     return {
         "size": standing.size,

@@ -52,12 +52,19 @@ GIVE_UP_S = 10.0
 
 DISOWNED_EXIT = 3
 
+LOOK_AHEAD_S = 0.02
+"""Under load, between two looks for queues never met and for the next scheduled job."""
+
+FENCE_MARGIN_S = 5.0
+"""Before its lease ends a node that cannot renew it stops its workers, so that they are dead when it does."""
+
 
 class Node:
     def __init__(self, config: PoolConfig, folder: Path, workers: int) -> None:
         self.config, self.folder = config, folder
         self.me = new_identity(folder)
         self.db = Database(config.database)
+        self.db.on_close = self._stop_listening
         self.clock = clock.now
         self.ears = Ears()
         now = self.clock()
@@ -69,6 +76,7 @@ class Node:
         self.roster = Roster(self.slots.count)
         self.meter = Meter(now.mono)
         self.ledger = Ledger(self.db, self.me.id, backoff, config.queues)
+        self.ledger.beat_began = now.mono
         self.staffing = Staffing(self.roster, self.me, self.slots, config, self.meter)
         self.staffing.wanted = workers
         self.dispatch = Dispatch(self.roster, self.ledger, config, lambda task: task in self.staffing.tasks)
@@ -87,6 +95,8 @@ class Node:
         self.hungry = True
         self.control_due = self.poll_due = self.look_due = 0.0
         self.next_due: float | None = None
+        self.look_ahead = True
+        self.look_ahead_due = 0.0
         self.leave_at: float | None = None
         self.listening = -1
         self.disowned = False
@@ -107,6 +117,8 @@ class Node:
         self.hear(self.rest_s(self.clock()))
         now = self.clock()
         self.obey(now)
+        if self.done:
+            return
         self.look(now)
         self.settle(now)
         if self.state is NodeState.RUNNING:
@@ -146,8 +158,8 @@ class Node:
 
     def hear(self, rest_s: float) -> None:
         """Wait for the next thing to happen, and take in everything that did."""
-        self.ears.listen(rest_s)
         self.links.flush()
+        self.ears.listen(rest_s)
 
     def rest_s(self, now: Now) -> float:
         """How long the loop may wait."""
@@ -164,6 +176,7 @@ class Node:
         if now.mono >= self.control_due:
             self.control_due = now.mono + self.config.poll_s
             self._answer(self.control.look(now), now)
+            self._fence(now)
             self._rescue_kin(now)
             self._listen()
         if self.signals.take_reload():
@@ -188,7 +201,7 @@ class Node:
     def settle(self, now: Now) -> None:
         """One transaction: record, promote, claim, report."""
         wanted = self._wanted(now)
-        if not (self.ledger.pending or wanted.jobs or wanted.promote or wanted.report):
+        if not (self.ledger.pending or wanted.jobs or wanted.promote or wanted.discover or wanted.report):
             return
         begun = time.perf_counter()
         answer = self.ledger.settle(wanted, now.wall, now.mono, self._held)
@@ -234,16 +247,17 @@ class Node:
             self.staffing.nursery.end()
 
     def close(self) -> None:
-        """Leave nothing behind."""
+        """Leave nothing behind, unless jobs are left: then whoever comes next needs to know which of them began."""
         self.links.close()
+        is_clean = self.done and not self.roster.holding() and not self.ledger.pending
         with suppress(Exception), self.db.transaction():
-            now = self.clock()
-            if not self.disowned:
-                nodes.leave(self.db, self.me.id, NodeState.STOPPED, now.wall)
+            if is_clean and not self.disowned:
+                nodes.leave(self.db, self.me.id, NodeState.STOPPED, self.clock().wall)
         self.db.close()
         self.bell.close()
-        clear_files(self.me)
-        log.info("node.stopped")
+        if is_clean or self.disowned:
+            clear_files(self.me)
+        log.info("node.stopped", clean=is_clean)
 
     def _settle_due(self, now: Now) -> float:
         """Monotonic time at which the database is needed next."""
@@ -254,6 +268,8 @@ class Node:
             if self.rung and self.roster.has_idle():
                 return now.mono
             until.append(self.poll_due)
+            if self.look_ahead:
+                until.append(self.look_ahead_due)
             if self.next_due is not None:
                 until.append(now.mono + self.next_due - now.wall)
         return min(until)
@@ -270,9 +286,9 @@ class Node:
             return wanted
         due = self.next_due is not None and now.wall >= self.next_due
         wanted.promote = poll or due
-        if poll or due or self.rung or self.hungry:
+        wanted.discover = self.look_ahead and now.mono >= self.look_ahead_due
+        if poll or due or self.rung or self.hungry or wanted.discover:
             wanted.jobs = self.dispatch.wants()
-            wanted.discover = poll or due or self.rung
         return wanted
 
     def _learn(self, answer: Answer, wanted: Wanted) -> None:
@@ -292,9 +308,10 @@ class Node:
         elif self.rung:
             self.hungry, self.rung = True, False
         if answer.looked_ahead:
-            self.next_due = answer.next_due
+            self.next_due, self.look_ahead = answer.next_due, False
+            self.look_ahead_due = self.clock().mono + LOOK_AHEAD_S
         if any(status in (JobStatus.PENDING, JobStatus.SCHEDULED) for _, status in recorded.written):
-            self.rung = True
+            self.rung = self.look_ahead = True
 
     def _count(self, status: JobStatus) -> None:
         counters = self.meter.counters
@@ -309,11 +326,12 @@ class Node:
         else:
             counters.retried += 1
 
-    def _held(self) -> set[str]:
-        """Ids of the jobs this node knows it holds."""
-        waiting = {ended.job.id for grave in self.undertaker.graves for ended in grave.endings}
-        told = {ended.job.id for ended, _ in self.ledger.pending.rulings}
-        return self.roster.held_ids() | {job.id for job in self.dispatch.ready} | waiting | told
+    def _held(self) -> set[tuple[str, int]]:
+        """Ids and epochs of the jobs this node knows it holds."""
+        jobs = [held.job for handle in self.roster for held in handle.held.values()]
+        jobs += [ended.job for grave in self.undertaker.graves for ended in grave.endings]
+        jobs += [ended.job for ended, _ in self.ledger.pending.rulings]
+        return {(job.id, job.epoch) for job in (*jobs, *self.dispatch.ready)}
 
     def _answer(self, asked: Asked, now: Now) -> None:
         if asked.disowned and self.state is not NodeState.STARTING:
@@ -326,6 +344,19 @@ class Node:
         if asked.stop:
             self.drain(now)
 
+    def _fence(self, now: Now) -> None:
+        """Cut off from the database for nearly a lease: others will take the jobs, so nothing of ours may run on.
+
+        Nodes on one SQLite file share the host, and take a job only when its old process is proven dead.
+        """
+        lease_s = self.config.lease_s
+        trusted_until = self.ledger.beat_began + lease_s - min(FENCE_MARGIN_S, lease_s / 4)
+        if self.db.is_sqlite or now.mono < trusted_until:
+            return
+        log.error("node.fenced", lease_s=lease_s)
+        self.disowned = self.done = True
+        self.exit_code = DISOWNED_EXIT
+
     def _rescue_kin(self, now: Now) -> None:
         try:
             if self.kin.rescue_lost(self.db, now.mono, now.wall):
@@ -336,7 +367,8 @@ class Node:
 
     def _go_on_draining(self, now: Now) -> None:
         self.dispatch.give_back_all(now)
-        if self.roster.holding() or self.undertaker.graves:
+        late = self.leave_at is not None and now.mono > self.leave_at + GIVE_UP_S
+        if (self.roster.holding() or self.undertaker.graves) and not late:
             if self.leave_at is not None and now.mono >= self.leave_at:
                 self.watch.interrupt_all()
             return
@@ -344,32 +376,33 @@ class Node:
         for handle in self.roster:
             if handle.state is WorkerState.STARTING:
                 handle.kill("node stops")
-        late = self.leave_at is not None and now.mono > self.leave_at + GIVE_UP_S
         self.done = late or (not self.roster.holding() and not len(self.roster) and not self.ledger.pending)
 
     def _hear_notice(self, _now: Now) -> None:
         try:
             self._rung(bells.notified(self.db))
         except Exception:  # noqa: BLE001  a broken connection shows in the next turn and is mended there
-            self.ears.forget(self.listening)
-            self.listening = -1
+            self._stop_listening()
 
     def _rung(self, reasons: set[str]) -> None:
         if "control" in reasons:
             self.control_due = 0.0
-        self.rung = True
+        self.rung = self.look_ahead = True
 
     def _listen(self) -> None:
         """Listen on the connection we have now; it may be a new one."""
-        if self.db.is_sqlite or (self.listening >= 0 and self.db.is_open_as(self.listening)):
+        if self.db.is_sqlite or self.listening >= 0:
             return
-        self.ears.forget(self.listening)
         try:
             self.listening = bells.listen(self.db)
         except (DatabaseError, InterfaceError, OSError):
             self.listening = -1
             return
         self.ears.watch(self.listening, self._hear_notice)
+
+    def _stop_listening(self) -> None:
+        self.ears.forget(self.listening)
+        self.listening = -1
 
     @staticmethod
     def _slot_count() -> int:

@@ -21,6 +21,7 @@ from setproctitle import setproctitle
 
 from pool import logs, registry
 from pool.conf import get_config
+from pool.domain.payload import clean_text
 from pool.engine import linux
 from pool.engine.messages import NurseryFailed, NurseryOrder, NurseryReady, SpawnFailed, SpawnWorker, WorkerSpawned
 from pool.engine.remains import end_remains
@@ -46,7 +47,7 @@ class Nursery:
         try:
             self.load()
         except BaseException:  # noqa: BLE001  a module of the project may raise anything
-            self.say(NurseryFailed(traceback.format_exc()[-PROBLEM_BYTES:]))
+            self.say(NurseryFailed(clean_text(traceback.format_exc()[-PROBLEM_BYTES:], 4 * PROBLEM_BYTES)))
             raise SystemExit(1) from None
         linux.outlive_parent()
         self.say(NurseryReady(sorted(self.tasks)))
@@ -107,6 +108,7 @@ class Nursery:
     def be_middle(self, order: SpawnWorker, descriptors: list[int], inbox: int, outbox: int) -> None:
         """Between the two forks. Never returns."""
         try:
+            middle = os.getpid()
             pid = os.fork()
             if pid:
                 os.write(outbox, str(pid).encode())
@@ -116,7 +118,8 @@ class Nursery:
             self.control.close()
             main, side = (socket.socket(fileno=descriptor) for descriptor in descriptors)
             slot = self.slots[order.slot]
-            live(Birth(order.worker, self.node_pid, slot, main, side, Path(order.output), self.tasks, self.config))
+            parents = (middle, self.node_pid)
+            live(Birth(order.worker, parents, slot, main, side, Path(order.output), self.tasks, self.config))
         finally:
             os._exit(1)
 

@@ -7,12 +7,12 @@ counts as nothing.
 
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from pool.engine.messages import JOB_FRAME_BYTES
+from pool.domain.setting import JOB_FRAME_BYTES
 
 READ_BYTES = 262_144
 HEADER = struct.Struct("<I")
@@ -35,6 +35,8 @@ class Pipe(Generic[M]):
         sock.setblocking(blocking)
         self.sock = sock
         self.unsent = bytearray()
+        self.when_full: Callable[[Pipe[Any]], None] | None = None
+        """Told when a message has to wait because the socket does not take all of it."""
         self._received = bytearray()
         self._encode = msgspec.msgpack.Encoder().encode
         self._decode = msgspec.msgpack.Decoder(receives).decode
@@ -64,9 +66,13 @@ class Pipe(Generic[M]):
             raise Closed from error
         if sent < len(frame):
             self.unsent += frame[sent:]
+            if self.when_full is not None:
+                self.when_full(self)
 
     def flush(self) -> None:
         """Send what waits, as far as the socket takes it. Raises Closed."""
+        if not self.unsent:
+            return
         try:
             sent = self.sock.send(self.unsent)
         except BlockingIOError:
@@ -126,6 +132,7 @@ class Pipe(Generic[M]):
         try:
             while end - start >= 4:
                 (length,) = HEADER.unpack_from(buffer, start)
+                # No job is that long: arguments and results have lower limits.
                 if length > JOB_FRAME_BYTES:
                     raise BrokenFrame(f"a frame of {length} bytes")
                 if end - start - 4 < length:

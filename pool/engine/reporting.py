@@ -11,7 +11,7 @@ from pool.domain.states import NodeState, WorkerState
 from pool.engine.clock import Now
 from pool.engine.handle import Handle
 from pool.engine.ledger import Ledger, Report
-from pool.engine.meter import Meter, Resources, Standing
+from pool.engine.meter import Data, Histograms, Meter, Resources, Standing, merged
 from pool.engine.roster import Roster
 from pool.engine.staffing import Staffing
 from pool.store import tally
@@ -30,13 +30,19 @@ class Reporting:
         self.pss: dict[int, int] = {}
         self._count = 0
         self._told: dict[str, tuple[int, WorkerState, str, int, int]] = {}
+        self._unsent: tuple[Data, Histograms] | None = None
+        """Figures of the last report, until it is known to be committed."""
         psutil.cpu_times_percent(None)
 
     def due(self, now: Now) -> bool:
         return self.last is None or now.mono - self.last >= EVERY_S
 
     def make(self, now: Now, state: NodeState, ended: list[WorkerRow]) -> Report:
-        """The report of the second that ends now. `ended` are last rows of workers that died in it."""
+        """The report of the second that ends now, and of those before it that were not committed.
+
+        `ended` are last rows of workers that died in it.
+        """
+        self._look_back()
         self.last = now.mono
         self._count += 1
         rows = [self._measured(handle, now) for handle in self.roster]
@@ -52,8 +58,15 @@ class Reporting:
             depths=self._depths(),
             resources=self._resources(rows),
         )
-        data, histograms = self.meter.snapshot(now.mono, rows, standing)
+        data, histograms = self._unsent = merged(self._unsent, self.meter.snapshot(now.mono, rows, standing))
         return Report(now.wall, data, histograms, self._news(rows) + ended, state, len(self.roster), self.problem)
+
+    def _look_back(self) -> None:
+        """What was committed is done with; what was not goes out again, with all rows of workers."""
+        if self.last is not None and self.ledger.beat_began >= self.last:
+            self._unsent = None
+        else:
+            self._told = {}
 
     @property
     def problem(self) -> str:

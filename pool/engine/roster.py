@@ -31,7 +31,10 @@ class Roster:
 
     def remove(self, handle: Handle) -> None:
         del self._handles[handle.worker]
-        self._free.append(handle.index)
+        self.give_back(handle.index)
+
+    def give_back(self, slot: int) -> None:
+        self._free.append(slot)
         self._free.sort(reverse=True)
 
     def staying(self) -> list[Handle]:

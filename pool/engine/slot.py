@@ -17,7 +17,7 @@ TEXT_AT, TEXT_BYTES = WORDS * 8, 256
 RING_AT, RING_JOBS = TEXT_AT + TEXT_BYTES, 512
 SLOT_BYTES = RING_AT + RING_JOBS * 16
 
-SEQ, STARTED, BEAT, INTERRUPT, FLAG, PROGRESS, JOBS, DRAINING, TEXT_LENGTH, REVISION, CPU, PID = range(12)
+SEQ, STARTED, BEAT, INTERRUPT, FLAG, PROGRESS, JOBS, DRAINING, TEXT_LENGTH, REVISION, PID, TOLD_BY = range(12)
 
 PROGRESS_SCALE = 1_000_000
 
@@ -50,6 +50,8 @@ class Slot:
 
     def report(self, fraction: float | None, message: str) -> None:
         """In the worker: how far the job is, 0 to 1, and a few words about it."""
+        if self.words[TOLD_BY] != self.words[SEQ]:
+            self.words[PROGRESS], self.words[TOLD_BY] = 0, self.words[SEQ]
         if fraction is not None:
             self.words[PROGRESS] = int(min(max(fraction, 0.0), 1.0) * PROGRESS_SCALE) + 1
         text = f"{message}".replace("\0", " ").encode("utf-8", "replace")[:TEXT_BYTES]

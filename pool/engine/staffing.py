@@ -77,9 +77,18 @@ class Staffing:
             self.ready = False
             self.loads.died_young(now)
 
+    def nursery_failed_to_start(self, now: float, error: OSError) -> None:
+        self.load_problem = f"The tasks cannot be loaded: {error.strerror}."
+        log.error("nursery.start_failed", problem=str(error))
+        self.loads.died_young(now)
+
     def look_at_loading(self, now: float) -> None:
         """Code of the project may hang while it is imported. It is left alone, but not in silence."""
         limit_s = self.config.start_timeout_s
+        if self.ready and any(not handle.pid and now - handle.born_at > limit_s for handle in self.roster):
+            log.error("nursery.silent", limit_s=limit_s)
+            self.give_up_starting()
+        self._look_at_problem(now)
         if self.nursery is not None and not self.ready and not self.load_problem and now - self.loading_since > limit_s:
             self.load_problem = f"Loading the tasks takes longer than {limit_s:g} s."
             log.warning("nursery.slow", limit_s=limit_s)
@@ -113,6 +122,15 @@ class Staffing:
         if (handle := self.roster.get(worker)) is not None:
             handle.death_reason = problem
 
+    def give_up_starting(self) -> None:
+        """Workers that were asked for and not made will not come: the nursery's end shows as theirs."""
+        if self.nursery is not None and any(not handle.pid for handle in self.roster):
+            self.nursery.end()
+
+    def worker_ready(self) -> None:
+        if not self.budget.exhausted:
+            self.start_problem = ""
+
     def hire(self, now: float) -> list[Handle]:
         """Start workers until the wanted number stays; the new ones."""
         if not self.ready or self.nursery is None or now < self.budget.next_start():
@@ -143,7 +161,7 @@ class Staffing:
         for handle in self.roster.staying():
             idle = handle.state is WorkerState.IDLE
             jobs = handle.jobs_completed + handle.jobs_failed
-            why = why_recycle(self.limits, jobs=jobs, age_s=now - handle.born_at, rss=handle.rss, idle=idle)
+            why = why_recycle(self.limits, jobs=jobs, age_s=now - handle.born_at, rss=handle.own_rss, idle=idle)
             if why:
                 handle.retiring = why
                 log.info("worker.recycling", worker=handle.worker, reason=why)
@@ -167,11 +185,27 @@ class Staffing:
     def gone(self, handle: Handle, now: float) -> None:
         """A worker's end is confirmed."""
         self._leaving_since.pop(handle.worker, None)
-        if not handle.left and not handle.jobs_completed and handle.state is WorkerState.STARTING:
+        if not handle.left and not (handle.jobs_completed or handle.jobs_failed) and handle.begun_seq() == 0:
             self.budget.died_young(now)
             if handle.death_reason or not self.start_problem:
-                why = handle.death_reason or "it died before it was ready"
-                self.start_problem = f"Workers fail to start: {why}."
+                when = "it was ready" if handle.state is WorkerState.STARTING else "its first job"
+                self.start_problem = f"Workers fail to start: {handle.death_reason or f'one died before {when}'}."
+
+    def _look_at_problem(self, now: float) -> None:
+        """Workers that fail again and again may be ready in between: the problem is over when all have stayed."""
+        staying = self.roster.staying()
+        since = now - self.config.restart_cooldown_s
+        if len(staying) >= self.wanted and all(
+            handle.state is not WorkerState.STARTING and handle.born_at < since for handle in staying
+        ):
+            self.start_problem = ""
+
+    def _cannot_start(self, error: OSError, now: float) -> None:
+        problem = f"A worker cannot be started: {error.strerror}."
+        if problem != self.start_problem:
+            log.error("worker.start_failed", problem=problem)
+        self.start_problem = problem
+        self.budget.died_young(now)
 
     def _hire_one(self, now: float) -> Handle | None:
         index = self.roster.free_slot()
@@ -179,7 +213,12 @@ class Staffing:
             return None
         slot = self.slots[index]
         slot.clear()
-        handle = Handle(f"w{index}-{secrets.token_hex(4)}", index, slot, now)
+        try:
+            handle = Handle(f"w{index}-{secrets.token_hex(4)}", index, slot, now)
+        except OSError as error:
+            self.roster.give_back(index)
+            self._cannot_start(error, now)
+            return None
         self.roster.add(handle)
         descriptors = (handle.theirs[0].fileno(), handle.theirs[1].fileno())
         sent = self.nursery.send(

@@ -45,6 +45,8 @@ class Undertaker:
         self.graves: list[Grave] = []
         self.ended_workers: list[WorkerRow] = []
         self.orphans_possible = False
+        self.spared: set[int] = set()
+        """Orphans that cannot be killed."""
         self.other_children: set[int] = set()
 
     @property
@@ -92,7 +94,7 @@ class Undertaker:
         if self.orphans_possible and all(handle.pid for handle in self.roster):
             helpers = {self.staffing.nursery.pid} if self.staffing.nursery is not None else set()
             known = self.other_children | helpers | {handle.pid for handle in self.roster}
-            self.orphans_possible = not sweep_orphans(known) or bool(self.graves)
+            self.orphans_possible = not sweep_orphans(known, self.spared) or bool(self.graves)
 
     def _end_or_wait(self, group: int, endings: list[Ended], now: Now) -> None:
         if not group or linux.group_is_empty(group):

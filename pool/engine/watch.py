@@ -25,6 +25,8 @@ BEGUN_AFTER_S = 0.1
 """A job that runs this long gets its RUNNING status."""
 HELD_UP_S = 0.02
 """A job that runs this much longer than its worker's other jobs were expected to gives them back."""
+RECALL_S = 1.0
+"""And this long if nobody else is free to take them."""
 IDLE_BEATS = 2.5
 """An idle worker is asked for a sign of life this many times less often than a busy one."""
 BUSY_IN_C = 6
@@ -73,7 +75,7 @@ class Watch:
             held.begun = True
             began = Begun(held.job.id, held.job.epoch, handle.worker, now.wall_of(started_ns))
             self.ledger.pending.begun.append(began)
-        if held.begun:
+        if held.begun and handle.slot.words[words.TOLD_BY] == seq:
             self._carry_progress(handle, held)
         self._recall(handle, seq, run_s, someone_idle)
         timeout = held.job.timeout
@@ -88,10 +90,12 @@ class Watch:
             self.ledger.pending.progressed.append(Progressed(held.job.id, held.job.epoch, fraction, message))
 
     def _recall(self, handle: Handle, seq: int, run_s: float, someone_idle: bool) -> None:
-        """What stands behind a job that takes long goes back, once per job."""
-        held_up = run_s >= HELD_UP_S + handle.load_us / 1e6
-        if len(handle.held) > 1 and held_up and handle.held_up_by != seq and (someone_idle or run_s >= 1.0):
-            handle.held_up_by = seq
+        """Nothing is handed out behind a job that takes much longer than expected, and what stands there goes back."""
+        if run_s < HELD_UP_S + handle.load_us / 1e6:
+            return
+        handle.held_up_by = seq
+        if len(handle.held) > 1 and handle.recalled_for != seq and (someone_idle or run_s >= RECALL_S):
+            handle.recalled_for = seq
             _send(handle, Recall())
 
     def _begin_end(self, handle: Handle, seq: int, outcome: Outcome, now: float) -> None:
@@ -117,10 +121,13 @@ class Watch:
         elif end.stage is Stage.EXCEPTION:
             handle.slot.words[words.INTERRUPT] = mark
             handle.signal(signal.SIGUSR1)
+        elif not _still_runs(handle, end):
+            # It ended a moment ago and its ending is on the way: a signal would hit the job after it.
+            return
         elif end.stage is Stage.TERM:
             handle.signal(signal.SIGTERM)
         elif end.stage is Stage.KILL:
-            handle.kill(f"did not end after its {end.outcome}")
+            handle.kill(f"asked to end ({end.outcome}), it did not")
 
     def _look_at_worker(self, handle: Handle, now: float, *, busy: bool) -> None:
         config = self.config
@@ -151,6 +158,11 @@ class Watch:
         patience = BUSY_IN_C if handle.cpu else 1
         if silent_s >= self.config.replace_after_s * patience:
             handle.kill(f"no sign of life for {silent_s:.0f} s")
+
+
+def _still_runs(handle: Handle, end: End) -> bool:
+    running = handle.running()
+    return running is not None and running[0] == end.seq
 
 
 def _send(handle: Handle, order: Poke | Recall) -> None:

@@ -4,9 +4,13 @@ A process of its own, started by `pool.engine.kept`; it ends when `serve` is gon
 """
 
 import importlib
+import logging
 from typing import Any
 
 from pool.engine import linux
+
+LOOPBACK = (".localhost", "127.0.0.1", "[::1]")
+EVERYBODY = ("", "0.0.0.0", "[::]")
 
 
 def main(arguments: list[str]) -> None:
@@ -26,6 +30,8 @@ def main(arguments: list[str]) -> None:
     served = application()
     # Django sets logging up once more when it makes its application.
     logs.configure("web")
+    if server.logger.level == logging.NOTSET:
+        server.logger.setLevel(logging.WARNING)
     endpoint = f"fd:fileno={int(descriptor)}"
     server.Server(served, endpoints=[endpoint], action_logger=access_log(), server_name="").run()
 
@@ -35,8 +41,10 @@ def let_in(host: str) -> None:
     from django.conf import settings
 
     name = f"[{host}]" if ":" in host and not host.startswith("[") else host
-    if name not in ("", "0.0.0.0", "[::]") and name not in settings.ALLOWED_HOSTS:
-        settings.ALLOWED_HOSTS = [*settings.ALLOWED_HOSTS, name]
+    # With DEBUG an empty list means this machine to Django, and must not lose that.
+    known = settings.ALLOWED_HOSTS or (LOOPBACK if settings.DEBUG else ())
+    if name not in EVERYBODY and name not in known:
+        settings.ALLOWED_HOSTS = [*known, name]
 
 
 def application() -> Any:

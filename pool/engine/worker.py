@@ -20,6 +20,7 @@ from setproctitle import setproctitle
 
 from pool import logs
 from pool.domain.config import PoolConfig
+from pool.domain.payload import clean_text
 from pool.engine import capture as output
 from pool.engine import linux
 from pool.engine import slot as words
@@ -54,7 +55,8 @@ class Birth(NamedTuple):
     """Everything a worker is told by the nursery when it is born."""
 
     worker: str
-    node_pid: int
+    parents: tuple[int, int]
+    """The process between the two forks, and the node."""
     slot: Slot
     main: socket.socket
     side: socket.socket
@@ -132,7 +134,7 @@ class Worker:
         self.slot.words[words.JOBS] += 1
         if tainted or (isinstance(ending, JobFailed) and ending.tainted):
             self.tainted = True
-            self.pipe.send(WorkerTainted(tainted or ending.kind))  # type: ignore[union-attr]
+            self.pipe.send(WorkerTainted(clean_text(tainted or ending.kind, 300)))  # type: ignore[union-attr]
 
     def refuse(self) -> None:
         """No further job may meet what the last one left: whatever is in hand goes back."""
@@ -192,8 +194,8 @@ def live(birth: Birth) -> None:
     real_stderr = output.real_stderr()
     try:
         os.setpgid(0, 0)
-        linux.wait_for_parent(birth.node_pid)
-        linux.die_with(birth.node_pid)
+        linux.wait_for_parent(*birth.parents)
+        linux.die_with(birth.parents[1])
         linux.become_subreaper()
         _settle(birth, real_stderr)
         Worker(birth).run()

@@ -13,15 +13,15 @@ from pool.store.database import Database
 from pool.store.deltas import Deltas
 
 SQLITE_FIELDS = """id, task, queue, args, kwargs, epoch, attempts, attempts_base, interruptions, losses, max_attempts,
-timeout, backoff, priority, "rank", (julianday(run_at) - 2440587.5) * 86400.0,
-(julianday(created_at) - 2440587.5) * 86400.0, (julianday(expires_at) - 2440587.5) * 86400.0"""
+timeout, backoff, priority, "rank", (strftime('%s', run_at) + substr(run_at, 20)),
+(strftime('%s', created_at) + substr(created_at, 20)), (strftime('%s', expires_at) + substr(expires_at, 20))"""
 
 POSTGRES_FIELDS = """j.id::text, j.task, j.queue, j.args::text, j.kwargs::text, j.epoch, j.attempts, j.attempts_base,
 j.interruptions, j.losses, j.max_attempts, j.timeout, j.backoff::text, j.priority, j.rank,
 extract(epoch from j.run_at)::float8, extract(epoch from j.created_at)::float8,
 extract(epoch from j.expires_at)::float8"""
 
-SQLITE_OPEN_QUEUES = """SELECT name FROM pool_queue WHERE NOT paused
+OPEN_QUEUES = """SELECT name FROM pool_queue WHERE NOT paused
 AND EXISTS (SELECT 1 FROM pool_job WHERE status = 'PENDING' AND queue = name)"""
 
 SQLITE_HEAD = """SELECT * FROM (SELECT id, priority, "rank" FROM pool_job WHERE status = 'PENDING' AND queue = ?
@@ -30,14 +30,16 @@ ORDER BY priority DESC, "rank", id LIMIT ?)"""
 SQLITE_CLAIM = f"""UPDATE pool_job SET status = 'ASSIGNED', epoch = epoch + 1, attempts = attempts + 1, node = ?
 WHERE id IN (SELECT id FROM ({{heads}}) ORDER BY priority DESC, "rank", id LIMIT ?) RETURNING {SQLITE_FIELDS}"""
 
+LEAST_HEAD = 8
+"""Jobs looked at in each queue, however many queues there are."""
+
 SQLITE_TERMS = 400
 """SQLite takes up to 500 SELECTs in one UNION; more queues than that are nested."""
 
 POSTGRES_CLAIM = f"""WITH picked AS MATERIALIZED (
-  SELECT head.id FROM pool_queue q CROSS JOIN LATERAL (
-    SELECT id, priority, rank FROM pool_job WHERE status = 'PENDING' AND queue = q.name
+  SELECT head.id FROM unnest(%s::text[]) AS open(name) CROSS JOIN LATERAL (
+    SELECT id, priority, rank FROM pool_job WHERE status = 'PENDING' AND queue = open.name
     ORDER BY priority DESC, rank, id LIMIT %s FOR UPDATE SKIP LOCKED) head
-  WHERE NOT q.paused AND (%s::text[] IS NULL OR q.name = ANY(%s::text[]))
   ORDER BY head.priority DESC, head.rank, head.id LIMIT %s)
 UPDATE pool_job j SET status = 'ASSIGNED', epoch = epoch + 1, attempts = attempts + 1, node = %s
 FROM picked WHERE j.id = picked.id RETURNING {POSTGRES_FIELDS}"""
@@ -51,8 +53,18 @@ SELECT name FROM met WHERE name IS NOT NULL AND name NOT IN (SELECT name FROM po
 
 
 def claim(db: Database, node: str, most: int, deltas: Deltas, only: Sequence[str] = ()) -> list[ClaimedJob]:
-    """Lease up to `most` jobs to the node, from the named queues or from all, in the caller's transaction."""
-    rows = _claim_sqlite(db, node, most, only) if db.is_sqlite else _claim_postgres(db, node, most, only)
+    """Lease up to `most` jobs to the node, from the named queues or from all, in the caller's transaction.
+
+    With many queues only the front of each is looked at first, and all of it when that was not enough.
+    """
+    take = _claim_sqlite if db.is_sqlite else _claim_postgres
+    queues = [name for (name,) in db.execute(OPEN_QUEUES).fetchall() if not only or name in only]
+    if not queues:
+        return []
+    head = min(2 * most // len(queues) + LEAST_HEAD, most)
+    rows = take(db, node, most, queues, head)
+    if len(rows) < most and head < most:
+        rows += take(db, node, most - len(rows), queues, most)
     jobs = [ClaimedJob(*row) for row in rows]
     # RETURNING keeps no order.
     jobs.sort(key=lambda job: (-job.priority, job.rank, job.id))
@@ -72,15 +84,10 @@ def meet_queues(db: Database) -> list[str]:
     return names
 
 
-def _claim_sqlite(db: Database, node: str, most: int, only: Sequence[str]) -> list[Any]:
-    queues = [name for (name,) in db.raw.execute(SQLITE_OPEN_QUEUES)]
-    if only:
-        queues = [name for name in queues if name in only]
-    if not queues:
-        return []
+def _claim_sqlite(db: Database, node: str, most: int, queues: Sequence[str], head: int) -> list[Any]:
     params: list[Any] = [node]
     for name in queues:
-        params += (name, most)
+        params += (name, head)
     statement = SQLITE_CLAIM.replace("{heads}", _heads(len(queues)))
     return list(db.raw.execute(statement, (*params, most)).fetchall())
 
@@ -91,6 +98,5 @@ def _heads(count: int) -> str:
     return parts[0] if len(parts) == 1 else " UNION ALL ".join(f"SELECT * FROM ({part})" for part in parts)
 
 
-def _claim_postgres(db: Database, node: str, most: int, only: Sequence[str]) -> list[Any]:
-    names = list(only) or None
-    return list(db.raw.execute(POSTGRES_CLAIM, (most, names, names, most, node)).fetchall())
+def _claim_postgres(db: Database, node: str, most: int, queues: Sequence[str], head: int) -> list[Any]:
+    return list(db.raw.execute(POSTGRES_CLAIM, (list(queues), head, most, node)).fetchall())

@@ -7,7 +7,7 @@ are opaque text, times go in as seconds since 1970 through `at()`.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -25,6 +25,15 @@ STATEMENT_MS = 30_000
 
 WAL_BACKSTOP_PAGES = 16_384
 """The clerk checkpoints the write-ahead log of SQLite; a commit does it only past this size."""
+
+NETWORK = {
+    "connect_timeout": 2,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 2,
+    "tcp_user_timeout": 5000,
+}
+"""How soon a PostgreSQL server that went silent counts as gone, unless the project's OPTIONS say otherwise."""
 
 Params = Sequence[Any] | Mapping[str, Any]
 
@@ -45,6 +54,10 @@ def storable(text: str) -> str:
     return clean_text(text, 4 * len(text))
 
 
+def _nothing() -> None:
+    return
+
+
 class Database:
     """A connection with hand-written statements. Not thread-safe; never crosses a fork."""
 
@@ -57,6 +70,10 @@ class Database:
         self._wrapper: Any = None
         self._raw: Any = None
         self._sql: dict[str, str] = {}
+        self.on_close: Callable[[], None] = _nothing
+        """Called before the connection goes: its descriptor's number may be somebody else's afterwards."""
+        self.in_doubt = False
+        """The last transaction failed while it was being committed: either may have happened."""
 
     @property
     def raw(self) -> Any:
@@ -67,6 +84,9 @@ class Database:
     def connect(self) -> None:
         self.close()
         self._wrapper = connections.create_connection(self.alias)
+        if not self.is_sqlite:
+            settings = self._wrapper.settings_dict
+            self._wrapper.settings_dict = settings | {"OPTIONS": NETWORK | settings["OPTIONS"]}
         self._wrapper.ensure_connection()
         raw = self._wrapper.connection
         if self.is_sqlite:
@@ -85,14 +105,11 @@ class Database:
 
     def close(self) -> None:
         if self._wrapper is not None:
+            self.on_close()
             # A connection that cannot even be closed is gone all the same.
             with suppress(Exception):
                 self._wrapper.close()
         self._wrapper = self._raw = None
-
-    def is_open_as(self, descriptor: int) -> bool:
-        """Whether the connection still is the one behind this descriptor. PostgreSQL only."""
-        return self._raw is not None and not self._raw.closed and self._raw.fileno() == descriptor
 
     @property
     def errors(self) -> DatabaseErrorWrapper:
@@ -131,10 +148,13 @@ class Database:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         with self.errors:
+            self.in_doubt = False
             self.begin()
             try:
                 yield
+                self.in_doubt = True
                 self.commit()
+                self.in_doubt = False
             except BaseException:
                 self._undo()
                 raise

@@ -12,7 +12,7 @@ POSTGRES_PROMOTE = """WITH due AS MATERIALIZED (
   SELECT id FROM pool_job WHERE status = 'SCHEDULED' AND run_at <= %s ORDER BY run_at LIMIT %s FOR UPDATE SKIP LOCKED)
 UPDATE pool_job j SET status = 'PENDING' FROM due WHERE j.id = due.id RETURNING j.queue"""
 
-SQLITE_NEXT = "SELECT (julianday(min(run_at)) - 2440587.5) * 86400.0 FROM pool_job WHERE status = 'SCHEDULED'"
+SQLITE_NEXT = "SELECT (strftime('%s', min(run_at)) + substr(min(run_at), 20)) FROM pool_job WHERE status = 'SCHEDULED'"
 POSTGRES_NEXT = "SELECT extract(epoch from min(run_at))::float8 FROM pool_job WHERE status = 'SCHEDULED'"
 
 

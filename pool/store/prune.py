@@ -1,21 +1,29 @@
 """Remove what is older than its retention, in small transactions. Rows that may still run are never touched.
 
-Called by the clerk. A job goes with its attempts and logs, and with its place among the dead letters; a job that
-somebody retries at that moment either goes or stays, whole.
+Called by the clerk and by `pool prune`. A job goes with its attempts and logs, and with its place among the dead
+letters; a job that somebody retries at that moment either goes or stays, whole. Jobs are looked for before the
+transaction and looked at again in it, and a batch that held the lock for long is followed by smaller ones.
 """
 
 import json
+import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 from pool.domain.config import PoolConfig
 from pool.store import tally
 from pool.store.database import Database
 
-DOOMED = """SELECT id::text, queue, status IN ('FAILED', 'TIMEOUT') AND discarded_at IS NULL FROM pool_job
-WHERE id < %s::uuid AND ((status IN ('COMPLETED', 'CANCELLED') AND finished_at < %s::timestamptz)
-OR (status IN ('FAILED', 'TIMEOUT') AND (discarded_at < %s::timestamptz OR finished_at < %s::timestamptz)))
+OVER = """((status IN ('COMPLETED', 'CANCELLED') AND finished_at < %s::timestamptz)
+OR (status IN ('FAILED', 'TIMEOUT') AND (discarded_at < %s::timestamptz OR finished_at < %s::timestamptz)))"""
+
+DOOMED = f"""SELECT id::text FROM pool_job WHERE id > %s::uuid AND id < %s::uuid AND {OVER}
 ORDER BY pool_job.id LIMIT %s"""
+
+STILL_DOOMED = f"""SELECT id::text, queue, status IN ('FAILED', 'TIMEOUT') AND discarded_at IS NULL FROM pool_job
+WHERE id {{among}} AND {OVER}"""
 
 POSTGRES_LOCK = " FOR UPDATE SKIP LOCKED"
 
@@ -36,52 +44,98 @@ SELECT id FROM pool_node WHERE stopped_at < %s::timestamptz AND state IN ('STOPP
 AND NOT EXISTS (SELECT 1 FROM pool_job WHERE status = 'ASSIGNED' AND node = pool_node.id)
 AND NOT EXISTS (SELECT 1 FROM pool_job WHERE status = 'RUNNING' AND node = pool_node.id) LIMIT %s)"""
 
-MOST_BATCHES = 20
-"""In one go; what is left waits for the next."""
+WORKERS = """DELETE FROM pool_workersnapshot WHERE id IN (
+SELECT id FROM pool_workersnapshot WHERE ended_at < %s::timestamptz LIMIT %s)"""
+
+FIRST_ID = "0" * 32
+KEEP_WORKERS_S = 86_400.0
+"""How long the last row of a worker that ended is kept."""
+GO_S = 20.0
+"""How long one go removes jobs; what is left waits for the next."""
+HOLD_S = 0.03
+"""A batch that held the lock longer is followed by one of half its size."""
+REST_S = 0.01
+"""Between two batches at the least, and as long as the one before held the lock."""
+
+Rest = Callable[[float], None]
 
 
-def prune(db: Database, now: float, config: PoolConfig) -> int:
-    """Delete finished jobs past their time, and old events and nodes; how many jobs."""
-    batch, old = config.prune_batch, now - config.keep_events_s
-    _in_batches(batch, lambda: _delete(db, EVENTS, old, batch))
-    _in_batches(batch, lambda: _delete(db, NODES, old, batch))
-    return _in_batches(batch, lambda: _prune_jobs(db, now, config))
+def prune(db: Database, now: float, config: PoolConfig, go_s: float = GO_S, rest: Rest = time.sleep) -> int:
+    """Delete finished jobs past their time, and old events, nodes and workers; how many jobs."""
+    old = now - config.keep_events_s
+    for statement, before in ((EVENTS, old), (NODES, old), (WORKERS, now - KEEP_WORKERS_S)):
+        _delete(db, statement, before, _Pace(config.prune_batch, go_s, rest))
+    return _prune_jobs(db, now, config, _Pace(config.prune_batch, go_s, rest))
 
 
-def _in_batches(size: int, remove: Callable[[], int]) -> int:
-    total = 0
-    for _ in range(MOST_BATCHES):
-        removed = remove()
-        total += removed
-        if removed < size:
-            break
-    return total
+class _Pace:
+    """How much goes in one transaction, and when it is enough."""
+
+    def __init__(self, most: int, go_s: float, rest: Rest) -> None:
+        self.most = self.size = most
+        self.until = time.monotonic() + go_s
+        self._rest = rest
+        self._held_s = 0.0
+
+    @contextmanager
+    def transaction(self, db: Database) -> Iterator[None]:
+        with db.transaction():
+            began = time.monotonic()
+            yield
+        self._held_s = time.monotonic() - began
+
+    def next(self) -> bool:
+        """Leave the lock to others for a moment; False when the time is over."""
+        if time.monotonic() >= self.until:
+            return False
+        self.size = max(self.size // 2, 1) if self._held_s > HOLD_S else min(self.size + self.size // 4 + 1, self.most)
+        self._rest(max(self._held_s, REST_S))
+        return True
 
 
-def _delete(db: Database, statement: str, before: float, most: int) -> int:
-    with db.transaction():
-        return int(db.execute(statement, (db.at(before), most)).rowcount)
+def _delete(db: Database, statement: str, before: float, pace: _Pace) -> None:
+    while True:
+        size = pace.size
+        with pace.transaction(db):
+            deleted = db.execute(statement, (db.at(before), size)).rowcount
+        if deleted < size or not pace.next():
+            return
 
 
-def _prune_jobs(db: Database, now: float, config: PoolConfig) -> int:
+def _prune_jobs(db: Database, now: float, config: PoolConfig, pace: _Pace) -> int:
     completed_before, dead_before = now - config.keep_completed_s, now - config.keep_dead_s
     # Ids begin with the time of creation, so the oldest are found without an index on the end.
     edge = _id_at(max(completed_before, dead_before))
-    params = (edge, *map(db.at, (completed_before, completed_before, dead_before)), config.prune_batch)
-    with db.transaction():
-        doomed = db.execute(DOOMED if db.is_sqlite else DOOMED + POSTGRES_LOCK, params).fetchall()
-        ids = [job for job, _, _ in doomed]
+    over = tuple(map(db.at, (completed_before, completed_before, dead_before)))
+    last, total = FIRST_ID, 0
+    while True:
+        size = pace.size
+        with db.errors:
+            ids = [id for (id,) in db.execute(DOOMED, (last, edge, *over, size)).fetchall()]
         if ids:
-            _remove(db, ids)
-            for queue, count in Counter(queue for _, queue, is_listed in doomed if is_listed).items():
-                tally.loose(db, queue, dead=-count)
-    return len(ids)
+            last = ids[-1]
+            with pace.transaction(db):
+                total += _remove(db, ids, over)
+        if len(ids) < size or not pace.next():
+            return total
 
 
-def _remove(db: Database, ids: list[str]) -> None:
+def _remove(db: Database, ids: list[str], over: tuple[str, ...]) -> int:
+    """Remove those of the jobs that are past their time still; how many."""
+    sure = STILL_DOOMED if db.is_sqlite else STILL_DOOMED + POSTGRES_LOCK
+    doomed = _among(db, sure, ids, over).fetchall()
+    if doomed:
+        gone = [id for id, _, _ in doomed]
+        for statement in CHILDREN_FIRST:
+            _among(db, statement, gone)
+        for queue, count in Counter(queue for _, queue, is_listed in doomed if is_listed).items():
+            tally.loose(db, queue, dead=-count)
+    return len(doomed)
+
+
+def _among(db: Database, statement: str, ids: list[str], params: tuple[str, ...] = ()) -> Any:
     among, values = (SQLITE_AMONG, json.dumps(ids)) if db.is_sqlite else (POSTGRES_AMONG, ids)
-    for statement in CHILDREN_FIRST:
-        db.execute(statement.format(among=among), (values,))
+    return db.execute(statement.format(among=among), (values, *params))
 
 
 def _id_at(at: float) -> str:

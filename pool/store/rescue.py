@@ -18,7 +18,7 @@ from pool.store.record import Recorded, Ruling, record
 
 BATCH = 1000
 
-SQLITE_LEASE = f"{SQLITE_FIELDS}, status, worker, (julianday(started_at) - 2440587.5) * 86400.0"
+SQLITE_LEASE = f"{SQLITE_FIELDS}, status, worker, (strftime('%s', started_at) + substr(started_at, 20))"
 SQLITE_HELD = f"""SELECT {SQLITE_LEASE} FROM pool_job WHERE status = 'ASSIGNED' AND node = ?
 UNION ALL SELECT {SQLITE_LEASE} FROM pool_job WHERE status = 'RUNNING' AND node = ? LIMIT ?"""
 
@@ -62,12 +62,17 @@ def rescue(
     return record(db, node, rulings, deltas, careful=True)
 
 
-def release_unheld(db: Database, node: str, held: Collection[str], backoff: Backoff, deltas: Deltas, now: float) -> int:
-    """Give back what a failed transaction left leased to this living node although it does not hold it."""
+def release_unheld(
+    db: Database, node: str, held: Collection[tuple[str, int]], backoff: Backoff, deltas: Deltas, now: float
+) -> int:
+    """Give back what a failed transaction left leased to this living node although it does not hold it.
+
+    `held` are ids with their epochs: a later claim of a job it still remembers is not the one it holds.
+    """
     rulings = [
         _given_back(lease, lease.status == "RUNNING", UNSURE, backoff, now)
         for lease in held_by(db, node, most=100_000)
-        if lease.job.id not in held
+        if (lease.job.id, lease.job.epoch) not in held
     ]
     return len(record(db, node, rulings, deltas, careful=True).written)
 

@@ -42,6 +42,13 @@ RETURNING {", ".join(f"t.{name}" for name in FIELDS)}"""
 Sums = dict[str, dict[str, int]]
 
 
+class Folded(Sums):
+    """What the loose rows taken in one turn added up to, by queue."""
+
+    more = False
+    """A full batch came: there may be further rows."""
+
+
 def sums(alias: str) -> Sums:
     """Read all counters by queue, over Django's connection."""
     rows = Tally.objects.using(alias).order_by().values_list("queue").annotate(*map(Sum, COUNTERS))
@@ -69,10 +76,11 @@ def loose(cursor: Any, queue: str, **deltas: int) -> None:
     cursor.execute(_insert(tuple(deltas)), (queue, "", *deltas.values()))
 
 
-def fold(db: Database, node: str) -> Sums:
+def fold(db: Database, node: str) -> Folded:
     """Move loose rows into the node's own, in the node's transaction; what they added up to, by queue."""
     rows = db.raw.execute(SQLITE_TAKE if db.is_sqlite else POSTGRES_TAKE, (FOLD_BATCH,)).fetchall()
-    folded: Sums = {}
+    folded = Folded()
+    folded.more = len(rows) >= FOLD_BATCH
     for queue, *changes in rows:
         known = folded.setdefault(queue, dict.fromkeys(COUNTERS, 0))
         for name, change in zip(COUNTERS, changes, strict=True):

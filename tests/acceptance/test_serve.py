@@ -125,6 +125,13 @@ def test_a_host_given_by_name_may_be_called_by_it(site):
     assert 400 == served.get("/admin/login/", host="evil.example")[0]
 
 
+def test_with_debug_and_no_allowed_hosts_this_machine_is_let_in(site):
+    served = Served(site, DEBUG="1", ALLOWED_HOSTS="")
+    served.wait_until_ready()
+    assert 200 == served.get("/admin/login/", host="localhost")[0]
+    assert 400 == served.get("/admin/login/", host="evil.example")[0]
+
+
 def test_listening_for_everybody_has_its_warnings(site):
     served = Served(site, "--host", "0.0.0.0", DEBUG="1")
     served.wait_until_ready()

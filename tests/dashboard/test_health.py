@@ -16,7 +16,7 @@ from pool.models import Node, PoolSnapshot
 def a_node(age_s: float = 0.0, state: NodeState = NodeState.RUNNING, **data: Any) -> None:
     now = timezone.now()
     Node.objects.create(id="n1", host="h", pid=1, state=state, started_at=now, last_beat=now)
-    figures = {"ready": True, "pool": {"size": 1}, "workers": {"total": 1}, **data}
+    figures = {"ready": True, "pool": {"size": 1}, "workers": {"total": 1, "idle": 1}, **data}
     PoolSnapshot.objects.create(at=now - timedelta(seconds=age_s), node="n1", data=figures)
 
 
@@ -38,11 +38,22 @@ def test_ready_when_a_node_reached_the_database_lately(client: Client) -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(
-    "node", [{"age_s": 6.0}, {"ready": False}, {"state": NodeState.STOPPED}, {"pool": {"shutting_down": True}}]
+    "node",
+    [
+        {"age_s": 6.0},
+        {"ready": False},
+        {"state": NodeState.STOPPED},
+        {"pool": {"shutting_down": True}},
+        {"workers": {"total": 1, "unhealthy": 1}},
+        {"workers": {"total": 0}},
+    ],
 )
-def test_not_ready_when_no_node_did(client: Client, node: dict[str, Any]) -> None:
+def test_not_ready_when_no_node_or_worker_is(
+    client: Client, node: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
     a_node(**node)
     assert answer(client, "/health/ready") == (503, {"status": "not ready"})
+    assert [] == [record for record in caplog.records if record.name == "django.request"]
 
 
 @pytest.mark.django_db

@@ -1,4 +1,4 @@
-"""Fixtures of the engine's tests: a site with a running node for a whole module, and sites of a test's own."""
+"""Fixtures of the engine's tests: a site with a running node for a whole module, and sites for one test."""
 
 from collections.abc import Iterator
 
@@ -25,15 +25,29 @@ def running_on_both(request: pytest.FixtureRequest) -> Iterator[EngineSite]:
         yield site
 
 
+@pytest.fixture(scope="session")
+def sites() -> Iterator[dict[str, EngineSite]]:
+    """One site per database for the whole run, made when a test first wants it."""
+    made: dict[str, EngineSite] = {}
+    yield made
+    for site in made.values():
+        site.close()
+
+
+def fresh(sites: dict[str, EngineSite], database: str) -> Iterator[EngineSite]:
+    if database not in sites:
+        sites[database] = EngineSite(database)
+    yield sites[database]
+    sites[database].reset()
+
+
 @pytest.fixture
-def site() -> Iterator[EngineSite]:
-    """A site of the test's own, on SQLite."""
-    with EngineSite() as made:
-        yield made
+def site(sites: dict[str, EngineSite]) -> Iterator[EngineSite]:
+    """A site for the test alone, on SQLite: no process runs, no row is there."""
+    yield from fresh(sites, "sqlite")
 
 
 @pytest.fixture(params=DATABASES)
-def site_on_both(request: pytest.FixtureRequest) -> Iterator[EngineSite]:
-    """A site of the test's own, once on each database."""
-    with EngineSite(request.param) as made:
-        yield made
+def site_on_both(request: pytest.FixtureRequest, sites: dict[str, EngineSite]) -> Iterator[EngineSite]:
+    """The same, once on each database."""
+    yield from fresh(sites, request.param)

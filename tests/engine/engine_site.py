@@ -5,6 +5,7 @@ whatever is left.
 """
 
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Callable
@@ -48,6 +49,19 @@ class EngineSite(Site):
             return pids if len(pids) == number else None
 
         return wait_for(look, limit_s, f"{number} worker processes", self.evidence)
+
+    def reset(self) -> None:
+        """End all processes but the side process, and remove every row and file."""
+        for process in self.processes:
+            process.kill()
+        wait_for(self._kill_leftovers, what="the site's processes to die")
+        self.processes.clear()
+        self.do(reads.remove_rows)
+        for path in self.folder.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            elif not path.name.startswith("site.sqlite3"):
+                path.unlink()
 
     def path(self, name: str) -> str:
         """A file of the test's own."""

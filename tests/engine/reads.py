@@ -99,3 +99,16 @@ def operate(verb: str, *args: Any) -> Any:
     from pool.store import operate as verbs
 
     return getattr(verbs, verb)(*args)
+
+
+def remove_rows() -> None:
+    """Leave the tables as they were when they were made."""
+    from django.apps import apps
+    from django.db import connection
+
+    tables = [model._meta.db_table for model in apps.get_app_config("pool").get_models()]
+    # Rows that refer to others first.
+    tables.sort(key=lambda name: name in ("pool_job", "pool_node"))
+    with connection.cursor() as cursor:
+        for table in tables:
+            cursor.execute(f"DELETE FROM {table}")

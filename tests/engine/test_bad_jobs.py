@@ -1,7 +1,6 @@
 """Jobs that misbehave: each ends with a clear error, and the next job finds a clean worker."""
 
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -128,11 +127,10 @@ def test_first_crash_is_tried_again_at_once(running_on_both: EngineSite) -> None
 
 
 @pytest.fixture
-def alone() -> Iterator[EngineSite]:
+def alone(site: EngineSite) -> EngineSite:
     """A site with one worker, so that the next job meets what the last one left."""
-    with EngineSite() as site:
-        site.start_node(workers=1)
-        yield site
+    site.start_node(workers=1)
+    return site
 
 
 def test_nothing_of_a_job_is_left_in_its_worker(alone: EngineSite, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Sudden deaths: workers, nursery, clerk, node. Nothing is lost, nothing is recorded twice, nothing stays behind."""
 
 import signal
+import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -80,8 +81,7 @@ def test_all_workers_killed_at_once_are_back_at_once(site: EngineSite) -> None:
     assert {("COMPLETED", 2)} == {(job["status"], job["attempts"]) for job in map(site.wait_for_job, jobs)}
 
 
-def test_jobs_not_begun_go_to_another_worker_with_no_attempt_spent(site_on_both: EngineSite) -> None:
-    site = site_on_both
+def test_jobs_not_begun_go_to_another_worker_with_no_attempt_spent(site: EngineSite) -> None:
     node = site.start_node(workers=1)
     for job in site.enqueue_many(TASKS + "usually_short", [([], {})] * 200):
         site.wait_for_job(job)
@@ -241,6 +241,24 @@ def test_jobs_handed_out_but_not_begun_are_rescued_with_no_attempt_spent(site_on
     assert {(1, 0, 0, 2)} == {spent[job] for job in held}
 
 
+def test_node_that_fails_by_itself_loses_nothing_either(site: EngineSite) -> None:
+    """It cannot say what became of its jobs: the next one finds out at once, without waiting for a lease to end."""
+    path = site.path("fail")
+    node = site.start_program([sys.executable, "-m", "tests.engine.failing_node", "1", path])
+    job, waiting = start_long(site), start_long(site)
+    wait_until_begun(site, job)
+    site.touch("fail")
+    assert 1 == node.wait()
+    assert "RuntimeError: the node itself is broken" in node.said()
+    site.wait_until_empty(GONE_S)
+    site.start_node(workers=1)
+    wait_until_begun(site, job, times=2)
+    site.touch("go")
+    site.wait_until_ended()
+    spent = site.do(reads.spent)
+    assert [(2, 0, 1, 2), (1, 0)] == [spent[job], spent[waiting][:2]]
+
+
 @pytest.mark.parametrize("own_session", [False, True])
 def test_programs_of_jobs_do_not_outlive_a_killed_node(site: EngineSite, own_session: bool) -> None:
     node = site.start_node(workers=1)
@@ -266,8 +284,7 @@ def test_programs_of_jobs_are_gone_before_the_next_node_starts_the_job(site: Eng
     assert not is_alive(program)
 
 
-def test_living_node_rescues_the_jobs_of_a_killed_one(site_on_both: EngineSite) -> None:
-    site = site_on_both
+def test_living_node_rescues_the_jobs_of_a_killed_one(site: EngineSite) -> None:
     first = site.start_node(workers=1)
     job = start_long(site)
     pid = wait_until_begun(site, job)
@@ -281,7 +298,7 @@ def test_living_node_rescues_the_jobs_of_a_killed_one(site_on_both: EngineSite) 
 def test_frozen_node_loses_its_jobs_and_leaves_when_it_wakes(site_on_both: EngineSite) -> None:
     """Its workers still run: they are ended before the job goes out again, and what they say late is not recorded."""
     site = site_on_both
-    quick = {"POOL_LEASE_S": "1.5", "POOL_BEAT_S": "0.5", "POOL_UNHEALTHY_AFTER_S": "1"}
+    quick = {"POOL_LEASE_S": "4"}
     first = site.start_node(workers=1, **quick)
     job = start_long(site)
     pid = wait_until_begun(site, job)

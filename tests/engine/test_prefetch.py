@@ -15,22 +15,20 @@ def make_known_as_short(site: EngineSite, jobs: int = 300) -> None:
         site.wait_for_job(job)
 
 
-def test_long_job_does_not_hold_up_short_ones_behind_it(site_on_both: EngineSite) -> None:
+def test_long_job_does_not_hold_up_short_ones_behind_it(site: EngineSite) -> None:
     """With a free worker beside it, what it holds goes there at once."""
-    site = site_on_both
     site.start_node(workers=2)
     make_known_as_short(site)
     long, *short = site.enqueue_many(SHORT, [([site.path("go")], {})] + [([], {})] * 60)
     found = [site.wait_for_job(job, limit_s=3) for job in short]
     assert {("COMPLETED", 1)} == {(job["status"], job["attempts"]) for job in found}
-    assert "RUNNING" == site.job(long)["status"]
+    site.wait_for_job(long, "RUNNING")
     site.touch("go")
     assert 1 == site.wait_for_job(long)["attempts"]
 
 
-def test_jobs_behind_the_only_worker_are_given_back_for_others(site_on_both: EngineSite) -> None:
+def test_jobs_behind_the_only_worker_are_given_back_for_others(site: EngineSite) -> None:
     """With no free worker they wait in the database, where a new worker or another node finds them."""
-    site = site_on_both
     node = site.start_node(workers=1)
     make_known_as_short(site)
     long, *short = site.enqueue_many(SHORT, [([site.path("go")], {})] + [([], {})] * 20)

@@ -17,8 +17,7 @@ def start_long(site: EngineSite, task: str = "notes_until") -> str:
     return job
 
 
-def test_idle_node_leaves_at_once_and_leaves_nothing(site_on_both: EngineSite) -> None:
-    site = site_on_both
+def test_idle_node_leaves_at_once_and_leaves_nothing(site: EngineSite) -> None:
     node = site.start_node(workers=2)
     begin = time.monotonic()
     assert 0 == node.stop()
@@ -125,8 +124,7 @@ def test_long_job_may_save_its_state_when_the_node_drains(site: EngineSite) -> N
     assert ("COMPLETED", "saved") == tuple(site.job(job)[key] for key in ("status", "result"))
 
 
-def test_operators_stop_is_a_graceful_one(site_on_both: EngineSite) -> None:
-    site = site_on_both
+def test_operators_stop_is_a_graceful_one(site: EngineSite) -> None:
     node = site.start_node(workers=1)
     job = start_long(site)
     assert 1 == site.do(reads.operate, "request_stop")

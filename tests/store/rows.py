@@ -43,6 +43,13 @@ GAUGES = {
     "executing": Q(status__in=EXECUTING),
     "dead": Q(status__in=DEAD_LETTERS, discarded_at=None),
 }
+GAUGE_OF = {
+    JobStatus.SCHEDULED: "scheduled",
+    JobStatus.BLOCKED: "blocked",
+    JobStatus.PENDING: "pending",
+    **dict.fromkeys(EXECUTING, "executing"),
+    **dict.fromkeys(DEAD_LETTERS, "dead"),
+}
 
 
 def moment(at: float) -> datetime:
@@ -85,14 +92,10 @@ def put(alias: str, status: JobStatus, **values: Any) -> UUID:
     if status is JobStatus.CANCELLED:
         fields |= {"cancel_requested_at": moment(NOW)}
     job = Job.objects.using(alias).create(status=status, **(fields | values))
-    told = {counter: int(matches(job, counter)) for counter in GAUGES}
+    told = {} if job.discarded_at or status not in GAUGE_OF else {GAUGE_OF[status]: 1}
     with connections[alias].cursor() as cursor:
         tally.loose(cursor, job.queue, submitted=1, **told)
     return job.pk
-
-
-def matches(job: Job, counter: str) -> bool:
-    return Job.objects.using(job._state.db).filter(GAUGES[counter], pk=job.pk).exists()
 
 
 def row(alias: str, job: UUID | str) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from tests.store.rows import (
     claim_as,
     enqueue,
     moment,
+    new_job,
     plan_of,
     put,
     row,
@@ -162,7 +163,7 @@ def claim_plan(database):
     if database.is_sqlite:
         statement = SQLITE_CLAIM.replace("{heads}", SQLITE_HEAD)
         return plan_of(database, statement, (NODE, "default", 10, 10))
-    return plan_of(database, POSTGRES_CLAIM, (10, None, None, 10, NODE))
+    return plan_of(database, POSTGRES_CLAIM, (["default"], 10, 10, NODE))
 
 
 def test_a_claim_reads_the_head_of_each_queue_in_its_order(alias, database, claim_plan):

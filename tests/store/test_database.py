@@ -129,13 +129,22 @@ class TestConnection:
         database.close()
         assert found == ["250ms", "30s"]
 
-    @ON_POSTGRES
-    def test_knows_its_descriptor(self, database):
-        descriptor = database.raw.fileno()
-        assert database.is_open_as(descriptor)
-        assert not database.is_open_as(descriptor + 1)
+    def test_tells_before_it_goes(self, database):
+        """Whoever watches its descriptor must let go first: the number may be somebody else's afterwards."""
+        seen = []
+        database.on_close = lambda: seen.append(database._raw is not None)
+        assert database.raw is not None
         database.close()
-        assert not database.is_open_as(descriptor)
+        assert seen == [True]
+
+    def test_doubts_only_a_transaction_whose_commit_failed(self, alias, database):
+        with pytest.raises(RuntimeError), database.transaction():
+            add(database, "a")
+            raise RuntimeError
+        assert not database.in_doubt
+        with database.transaction():
+            add(database, "b")
+        assert not database.in_doubt
 
     @ON_POSTGRES
     def test_that_breaks_within_a_transaction_is_made_anew(self, alias, database, other_database):

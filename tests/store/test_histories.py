@@ -35,7 +35,7 @@ BY_HAND = {"retry", "discard", "prune"}
 """Only these may change what has ended."""
 
 EFFORT = settings(
-    max_examples=20, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True
+    max_examples=15, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True
 )
 
 
@@ -114,7 +114,7 @@ class Histories(RuleBasedStateMachine):
 
     @rule(node=NODES)
     def node_gives_back_what_it_does_not_know(self, node: str) -> None:
-        held = {job.id for owner, job in self.claims if owner == node}
+        held = {(job.id, job.epoch) for owner, job in self.claims if owner == node}
         self.turn(node, "release", lambda deltas: release_unheld(self.database, node, held, BACKOFF, deltas, self.now))
 
     @rule(node=NODES)

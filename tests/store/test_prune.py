@@ -9,11 +9,11 @@ from django.db import transaction
 from pool.domain.config import PoolConfig
 from pool.domain.errors import JobNotFound, NotPossible
 from pool.domain.states import DEAD_LETTERS, TERMINAL, JobStatus
-from pool.models import Attempt, Job, JobLog, Node, PoolEvent
+from pool.models import Attempt, Job, JobLog, Node, PoolEvent, WorkerSnapshot
 from pool.store import operate
 from pool.store import prune as module
 from pool.store.enqueue import enqueue_rows
-from pool.store.prune import MOST_BATCHES, prune
+from pool.store.prune import prune
 from tests.store.rows import NODE, NOW, ON_POSTGRES, assert_counted, moment, new_job, plan_of, put, row
 
 S = JobStatus
@@ -113,18 +113,42 @@ class TestBatches:
         assert prune(database, NOW, replace(CONFIG, prune_batch=3)) == 7
         assert left(alias) == set()
 
-    def test_end_after_a_while_so_that_other_chores_have_their_turn(self, alias, database):
-        for _ in range(MOST_BATCHES + 3):
+    def test_end_when_the_time_is_over(self, alias, database):
+        for _ in range(3):
             put_old(alias, S.COMPLETED, 8 * DAY)
-        assert prune(database, NOW, replace(CONFIG, prune_batch=1)) == MOST_BATCHES
-        assert len(left(alias)) == 3
-        assert prune(database, NOW, replace(CONFIG, prune_batch=1)) == 3
+        assert prune(database, NOW, replace(CONFIG, prune_batch=1), go_s=0.0) == 1
+        assert prune(database, NOW, replace(CONFIG, prune_batch=1)) == 2
 
-    def test_begin_with_the_oldest(self, alias, database, monkeypatch):
-        monkeypatch.setattr(module, "MOST_BATCHES", 1)
+    def test_begin_with_the_oldest(self, alias, database):
         ids = {age: put_old(alias, S.COMPLETED, age * DAY) for age in (8, 11, 9, 10)}
-        assert prune(database, NOW, replace(CONFIG, prune_batch=2)) == 2
+        assert prune(database, NOW, replace(CONFIG, prune_batch=2), go_s=0.0) == 2
         assert left(alias) == {ids[8], ids[9]}
+
+    def test_leave_the_database_to_others_in_between(self, alias, database):
+        for _ in range(3):
+            put_old(alias, S.COMPLETED, 8 * DAY)
+        rests = []
+        assert prune(database, NOW, replace(CONFIG, prune_batch=1), rest=rests.append) == 3
+        assert len(rests) == 3
+        assert min(rests) >= module.REST_S
+
+    def test_shrink_when_one_held_the_lock_for_long(self, alias, database, monkeypatch):
+        for _ in range(7):
+            put_old(alias, S.COMPLETED, 8 * DAY)
+        counts = []
+        monkeypatch.setattr(module, "HOLD_S", -1.0)
+        rest = lambda _: counts.append(len(left(alias)))  # noqa: E731
+        assert prune(database, NOW, replace(CONFIG, prune_batch=4), rest=rest) == 7
+        assert counts == [3, 1, 0]
+
+    def test_what_changed_since_it_was_found_stays(self, alias, database):
+        id = put_old(alias, S.FAILED, 40 * DAY)
+        over = tuple(map(database.at, (NOW - 7 * DAY, NOW - 7 * DAY, NOW - 30 * DAY)))
+        operate.retry(id)
+        with database.transaction():
+            assert module._remove(database, [id.hex], over) == 0
+        assert left(alias) == {id}
+        assert_counted(alias)
 
     def test_may_be_larger_than_a_statement_takes_parameters(self, alias, database):
         many, made_at = 33_000 if database.is_sqlite else 66_000, moment(NOW - 9 * DAY)
@@ -137,8 +161,7 @@ class TestBatches:
 
 def test_the_oldest_are_found_without_reading_or_sorting_the_rest(alias, database):
     at = database.at(NOW)
-    statement = module.DOOMED if database.is_sqlite else module.DOOMED + module.POSTGRES_LOCK
-    plan = plan_of(database, database.sql(statement), ("f" * 32, at, at, at, 10))
+    plan = plan_of(database, database.sql(module.DOOMED), (module.FIRST_ID, "f" * 32, at, at, at, 10))
     assert ("sqlite_autoindex_pool_job" if database.is_sqlite else "pool_job_pkey") in plan
     assert "Sort" not in plan
     assert "TEMP B-TREE" not in plan
@@ -168,6 +191,16 @@ def test_old_events_go(alias, database):
         PoolEvent.objects.using(alias).create(at=moment(NOW - age * DAY), name=f"{age}")
     prune(database, NOW, replace(CONFIG, prune_batch=1))
     assert {"9", "0"} == set(PoolEvent.objects.using(alias).values_list("name", flat=True))
+
+
+def test_last_rows_of_workers_go_after_a_day(alias, database):
+    for name, ended in (("old", moment(NOW - DAY - 1)), ("new", moment(NOW - 60)), ("living", None)):
+        WorkerSnapshot.objects.using(alias).create(
+            id=name, node="n", slot=0, pid=1, state="IDLE", started_at=moment(NOW - 9 * DAY),
+            last_beat=moment(NOW), ended_at=ended,
+        )  # fmt: skip
+    prune(database, NOW, CONFIG)
+    assert {"new", "living"} == set(WorkerSnapshot.objects.using(alias).values_list("pk", flat=True))
 
 
 class TestNodes:

@@ -14,7 +14,7 @@ from django.db import connections, transaction
 
 from pool.domain.states import EXECUTING, JobStatus
 from pool.store.database import Database
-from tests.store.rows import assert_counted, attempts, row
+from tests.store.rows import ON_POSTGRES, ON_SQLITE, assert_counted, attempts, row
 from tests.store.verbs import MOVES, NOTES, VERBS, NodeVerb, Scene
 from tests.tables import empty
 
@@ -74,8 +74,19 @@ def outcome(alias, scene):
     return tuple(found[name] for name in columns), flags, kept
 
 
+@ON_POSTGRES
 @pytest.mark.parametrize(("first", "second", "status"), RACES)
 def test_a_race_ends_as_one_after_the_other_would(alias, database, other_database, first, second, status):
+    race(alias, database, other_database, first, second, status)
+
+
+@ON_SQLITE
+@pytest.mark.parametrize(("first", "second", "status"), [one for one in RACES if "cancel" in one])
+def test_with_one_writer_at_a_time_too(alias, database, other_database, first, second, status):
+    race(alias, database, other_database, first, second, status)
+
+
+def race(alias, database, watcher, first, second, status):
     model = Scene.set(alias, status)
     VERBS[first].alone(model, database)
     passed_by = outcome(alias, model)
@@ -87,7 +98,7 @@ def test_a_race_ends_as_one_after_the_other_would(alias, database, other_databas
     with ThreadPoolExecutor(1) as threads:
         with opened(VERBS[first], scene, database):
             rival = threads.submit(act_alone, VERBS[second], scene)
-            until_it_waits(rival, other_database)
+            until_it_waits(rival, watcher)
         rival.result(LIMIT_S)
     assert outcome(alias, scene) in (one_after_the_other, passed_by)
     assert_counted(alias)

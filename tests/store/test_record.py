@@ -296,14 +296,14 @@ class TestEveryOutcome:
         assert {str(wanted).lower(): 1, "submitted": 1} == counted(alias)
         assert {"cancelled"} >= {attempt.outcome for attempt in attempts(alias, id)}
 
-    @pytest.mark.parametrize("by", [-1, 1])
-    def test_of_another_claim_changes_nothing(self, alias, database, status, outcome, begun, by):
+    def test_of_another_claim_changes_nothing(self, alias, database, status, outcome, begun):
         id, job = self.job(alias, database, status, epoch=5)
         before = row(alias, id)
-        job.epoch += by
-        recorded = settle(database, self.ending(job, outcome, begun))
+        for epoch in (4, 6):
+            job.epoch = epoch
+            recorded = settle(database, self.ending(job, outcome, begun))
+            assert (recorded.written, len(recorded.fenced)) == ([], 1)
         assert row(alias, id) == before
-        assert (recorded.written, len(recorded.fenced)) == ([], 1)
         assert attempts(alias, id) == []
         assert counted(alias) == {"submitted": 1, "executing": 1}
 

@@ -167,12 +167,18 @@ class TestLostNode:
 
 
 class TestReleaseUnheld:
+    def test_remembering_an_earlier_claim_is_not_holding_the_job(self, alias, database):
+        """The ruling on epoch 1 was committed with a new claim of the same job, and the answer never came."""
+        put(alias, S.ASSIGNED, epoch=2, attempts=2)
+        (lease,) = held_by(database, NODE)
+        assert release(database, keep={(lease.job.id, 1)}) == 1
+
     def test_gives_back_what_the_node_does_not_know_of(self, alias, database):
         """Its claim was committed although the answer never came: nobody has begun these."""
         kept, unknown = put(alias, S.ASSIGNED), put(alias, S.ASSIGNED)
-        (known,) = [lease.job.id for lease in held_by(database, NODE) if lease.job.id.replace("-", "") == kept.hex]
+        (known,) = [lease.job for lease in held_by(database, NODE) if lease.job.id.replace("-", "") == kept.hex]
         before = row(alias, kept)
-        assert release(database, keep={known}) == 1
+        assert release(database, keep={(known.id, known.epoch)}) == 1
         assert row(alias, kept) == before
         found = row(alias, unknown)
         assert (found["status"], found["attempts"], found["losses"]) == ("PENDING", 0, 0)

@@ -113,3 +113,14 @@ def test_loose_row_belongs_to_the_callers_transaction(alias: str) -> None:
 def test_unknown_counter_is_refused(alias: str) -> None:
     with pytest.raises(ValueError, match="No such counter: sent"):
         say("default", sent=1)
+
+
+def test_fold_tells_when_a_full_batch_came(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tally, "FOLD_BATCH", 2)
+    for _ in range(3):
+        say("default", submitted=1)
+    told = []
+    for _ in range(2):
+        with database.transaction():
+            told.append(tally.fold(database, "n1").more)
+    assert told == [True, False]

@@ -8,8 +8,9 @@ from rich.console import Console
 
 from bench.databases import POSTGRES, SQLITE, SQLITE_NORMAL
 from bench.figures import BY_KEY, FIGURES, Mark, Taken
-from bench.main import run
+from bench.main import parser, run
 from bench.measures.idle import most_at_once
+from bench.measures.listed import MEASURES
 from bench.measures.plan import Plan, percentile
 from bench.measures.recovery import Note, read_notes, running
 from bench.report import Broken, Report, number
@@ -115,6 +116,13 @@ def test_a_job_runs_from_its_start_to_its_end_in_the_same_process(tmp_path):
 
 def test_a_quick_plan_takes_less():
     assert [Plan(quick=quick).pick(100, 1) for quick in (False, True)] == [100, 1]
+
+
+def test_without_arguments_everything_is_measured():
+    options = parser().parse_args([])
+    assert options.only == list(MEASURES)
+    assert options.database == [SQLITE, SQLITE_NORMAL, POSTGRES]
+    assert not (options.quick or options.json or options.database_url or options.folder)
 
 
 @pytest.mark.parametrize(

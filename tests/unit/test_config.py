@@ -11,6 +11,7 @@ from django.test import override_settings
 from pool import conf
 from pool.domain.config import PRESETS, SETTINGS, PoolConfig, find_problems
 from pool.domain.errors import InvalidConfig
+from pool.domain.setting import JOB_FRAME_BYTES, MIB
 
 
 def only_problem(values: object, environment: dict[str, str] | None = None) -> str:
@@ -39,6 +40,11 @@ def test_every_setting_has_unit_meaning_and_variable():
         assert item.metadata["unit"]
         assert item.metadata["doc"].endswith(".")
         assert item.metadata["env"].isupper()
+
+
+def test_largest_arguments_and_result_leave_room_in_a_frame():
+    for key in ("max_payload_bytes", "max_result_bytes"):
+        assert SETTINGS[key].metadata["most"] + MIB <= JOB_FRAME_BYTES
 
 
 def test_every_default_is_a_value_that_is_allowed():

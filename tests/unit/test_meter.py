@@ -176,3 +176,24 @@ def test_what_the_node_says_of_itself_is_passed_on() -> None:
 
 def running(seconds: float, **more: Any) -> Standing:
     return Standing(size=2, min=2, max=8, running_s=seconds, **more)
+
+
+def test_what_was_not_stored_goes_out_with_the_next() -> None:
+    meter = Meter(0.0)
+    end(meter, 2)
+    meter.counters.completed = 2
+    first = meter.snapshot(1.0, [], STANDING)
+    end(meter, 3)
+    end(meter, 1, queue="mail")
+    meter.counters.completed = 6
+    meter.counters.failed = 1
+    data, histograms = metering.merged(first, meter.snapshot(2.5, [], STANDING))
+    assert {"executed": 6, "completed": 6, "failed": 1} == data["deltas"]
+    assert 2.5 == data["seconds"]
+    assert 5 == sum(decode(histograms["default"]["t"]["run"]).values())
+    assert 1 == sum(decode(histograms["mail"]["t"]["run"]).values())
+
+
+def test_nothing_unsent_changes_nothing() -> None:
+    fresh = Meter(0.0).snapshot(1.0, [], STANDING)
+    assert fresh == metering.merged(None, fresh)

@@ -1,5 +1,6 @@
 """`pool prune`: delete at once what is past its retention. The clerk of every node does the same every minute."""
 
+import math
 import time
 from argparse import Namespace
 
@@ -8,7 +9,7 @@ from django.core.management.base import CommandParser
 from pool.conf import get_config
 from pool.management.output import Output
 from pool.store.database import Database
-from pool.store.prune import MOST_BATCHES, prune
+from pool.store.prune import prune
 from pool.store.snapshots import prune_snapshots
 
 HELP = "Delete finished jobs, events and snapshots that are past their retention."
@@ -29,13 +30,9 @@ def run(options: Namespace, out: Output) -> None:
 
 def prune_all() -> int:
     config = get_config()
-    db, total = Database(config.database, LOCK_WAIT_MS), 0
+    db = Database(config.database, LOCK_WAIT_MS)
     try:
-        while True:
-            removed = prune(db, time.time(), config)
-            total += removed
-            if removed < MOST_BATCHES * config.prune_batch:
-                break
+        total = prune(db, time.time(), config, go_s=math.inf)
         prune_snapshots(db, time.time(), config)
     finally:
         db.close()

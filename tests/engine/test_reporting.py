@@ -1,0 +1,45 @@
+"""What the node reports when the database did not take the report before."""
+
+from types import SimpleNamespace
+
+from pool.domain.states import NodeState
+from pool.engine.ledger import Report
+from pool.engine.meter import Meter
+from pool.engine.reporting import Reporting
+from tests.engine.benches import Bench, at, bench
+
+
+def reporting_of(node: Bench) -> Reporting:
+    staffing = SimpleNamespace(wanted=1, ready=True, problem="")
+    made = Reporting(node.roster, staffing, node.ledger, Meter(0.0), node.config)  # type: ignore[arg-type]
+    made._depths = lambda: None  # type: ignore[method-assign]  # there is no database here
+    return made
+
+
+def report(reporting: Reporting, now: float, completed: int) -> Report:
+    reporting.meter.counters.completed += completed
+    reporting.meter.ended("q", "t", 1, 1, 1, 1)
+    return reporting.make(at(now), NodeState.RUNNING, [])
+
+
+def test_report_that_was_not_committed_goes_out_with_the_next() -> None:
+    with bench() as node:
+        node.add_worker()
+        reporting = reporting_of(node)
+        report(reporting, 1, completed=2)
+        report(reporting, 2, completed=3)
+        third = report(reporting, 3, completed=1)
+        assert {"completed": 6, "executed": 3} == third.data["deltas"]
+        assert 3.0 == third.data["seconds"]
+        assert 1 == len(third.workers)
+
+
+def test_committed_report_is_not_told_again() -> None:
+    with bench() as node:
+        node.add_worker()
+        reporting = reporting_of(node)
+        report(reporting, 1, completed=2)
+        node.ledger.beat_began = at(1).mono
+        second = report(reporting, 2, completed=3)
+        assert {"completed": 3, "executed": 1} == second.data["deltas"]
+        assert [] == second.workers
