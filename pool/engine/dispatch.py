@@ -38,6 +38,7 @@ class Dispatch:
         self.roster, self.ledger, self.config, self.knows = roster, ledger, config, knows
         self.estimates = Estimates()
         self.mean_us: float | None = None
+        self.mean_bytes = 0.0
         self.ready: list[ClaimedJob] = []
         self.doomed: set[str] = set()
         """Jobs that somebody cancelled: they may come back from a worker, and then go nowhere."""
@@ -48,12 +49,18 @@ class Dispatch:
     def wants(self) -> int:
         """How many jobs to claim now."""
         most = wanted(self._seats(), self.mean_us, self.ahead_us, self.config.prefetch_max)
+        if most * self.mean_bytes > SEAT_BYTES:
+            room = sum(max(SEAT_BYTES - handle.load_bytes, 0) for handle in self.roster.able())
+            most = min(most, int(room / self.mean_bytes) + 1)
         return max(min(most, self.config.claim_batch) - len(self.ready), 0)
 
     def take(self, claimed: list[ClaimedJob], now: Now) -> None:
         """Claimed jobs come in. Those that cannot run here leave again at once, with no attempt burnt."""
         if claimed and not self.ready:
             self._since = now.mono
+        if claimed:
+            mean = sum(job.payload_size for job in claimed) / len(claimed)
+            self.mean_bytes = max(mean, self.mean_bytes + (mean - self.mean_bytes) * MEAN_WEIGHT)
         for job in claimed:
             if job.expires_at is not None and expired(job, now.wall):
                 self.ledger.ended(
@@ -97,9 +104,13 @@ class Dispatch:
                 continue
             handle = handles[seat.key]
             fits = self._fitting(seat, handle.load_bytes)
-            left += seat.taken[fits:]
             if not fits:
+                left += seat.taken
                 continue
+            if fits < len(seat.taken):
+                left += seat.taken[fits:]
+                # They wait for room, not for a seat, and it comes soon.
+                self._since = now.mono
             orders = [(self.ready[index], costs[index] or self.ahead_us) for index in seat.taken[:fits]]
             try:
                 handle.give(orders, now_ns)

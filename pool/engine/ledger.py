@@ -66,7 +66,7 @@ class Answer:
 
     claimed: list[ClaimedJob] = field(default_factory=list)
     recorded: Recorded = field(default_factory=Recorded)
-    folded: dict[str, dict[str, int]] = field(default_factory=dict)
+    folded: tally.Folded = field(default_factory=tally.Folded)
     next_due: float | None = None
     looked_ahead: bool = False
 

@@ -4,6 +4,7 @@ Used by every process of the engine. Nothing here knows jobs or workers.
 """
 
 import ctypes
+import errno
 import os
 import resource
 import signal
@@ -19,6 +20,9 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 FILES = 65_536
 """Open files a node asks for at most; its workers inherit it, and some programs go through every number up to it."""
+
+SPARE_FILES = 32
+"""Of these, kept for what a node opens for a moment and for its database."""
 
 monotonic_ns = time.monotonic_ns
 
@@ -63,6 +67,13 @@ def raise_file_limit() -> None:
     if soft != resource.RLIM_INFINITY and soft < wanted:
         with suppress(OSError, ValueError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def leave_files(highest: int) -> None:
+    """Raise OSError when descriptors up to this number leave too few for all that a node opens beside workers."""
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    if limit != resource.RLIM_INFINITY and highest > limit - SPARE_FILES:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
 
 def kill(pid: int) -> bool:

@@ -97,6 +97,7 @@ class Node:
         self.next_due: float | None = None
         self.look_ahead = True
         self.look_ahead_due = 0.0
+        self.fold_again = False
         self.leave_at: float | None = None
         self.listening = -1
         self.disowned = False
@@ -201,7 +202,9 @@ class Node:
     def settle(self, now: Now) -> None:
         """One transaction: record, promote, claim, report."""
         wanted = self._wanted(now)
-        if not (self.ledger.pending or wanted.jobs or wanted.promote or wanted.discover or wanted.report):
+        if not (
+            self.ledger.pending or wanted.jobs or wanted.promote or wanted.discover or wanted.fold or wanted.report
+        ):
             return
         begun = time.perf_counter()
         answer = self.ledger.settle(wanted, now.wall, now.mono, self._held)
@@ -261,7 +264,7 @@ class Node:
 
     def _settle_due(self, now: Now) -> float:
         """Monotonic time at which the database is needed next."""
-        if self.ledger.pending:
+        if self.ledger.pending or self.fold_again:
             return now.mono
         until = [now.mono if self.reporting.last is None else self.reporting.last + EVERY_S]
         if self.state is NodeState.RUNNING and self.staffing.tasks:
@@ -275,7 +278,7 @@ class Node:
         return min(until)
 
     def _wanted(self, now: Now) -> Wanted:
-        wanted = Wanted()
+        wanted = Wanted(fold=self.fold_again)
         poll = now.mono >= self.poll_due
         if self.reporting.due(now):
             wanted.report = self.reporting.make(now, self.state, self.undertaker.ended_workers)
@@ -292,6 +295,23 @@ class Node:
         return wanted
 
     def _learn(self, answer: Answer, wanted: Wanted) -> None:
+        self._count_turn(answer)
+        if wanted.promote:
+            self.poll_due = self.clock().mono + self.config.poll_s
+        if wanted.jobs:
+            self.hungry = len(answer.claimed) >= wanted.jobs
+            self.rung = False
+        elif self.rung:
+            self.hungry, self.rung = True, False
+        if wanted.fold:
+            self.fold_again = answer.folded.more
+        if answer.looked_ahead:
+            self.next_due, self.look_ahead = answer.next_due, False
+            self.look_ahead_due = self.clock().mono + LOOK_AHEAD_S
+        if any(status in (JobStatus.PENDING, JobStatus.SCHEDULED) for _, status in answer.recorded.written):
+            self.rung = self.look_ahead = True
+
+    def _count_turn(self, answer: Answer) -> None:
         counters, recorded = self.meter.counters, answer.recorded
         counters.claimed += len(answer.claimed)
         counters.recorded += len(recorded.written)
@@ -300,18 +320,6 @@ class Node:
             self._count(status)
         for sums in answer.folded.values():
             counters.submitted += sums["submitted"]
-        if wanted.promote:
-            self.poll_due = self.clock().mono + self.config.poll_s
-        if wanted.jobs:
-            self.hungry = len(answer.claimed) >= wanted.jobs
-            self.rung = False
-        elif self.rung:
-            self.hungry, self.rung = True, False
-        if answer.looked_ahead:
-            self.next_due, self.look_ahead = answer.next_due, False
-            self.look_ahead_due = self.clock().mono + LOOK_AHEAD_S
-        if any(status in (JobStatus.PENDING, JobStatus.SCHEDULED) for _, status in recorded.written):
-            self.rung = self.look_ahead = True
 
     def _count(self, status: JobStatus) -> None:
         counters = self.meter.counters
@@ -354,7 +362,7 @@ class Node:
         if self.db.is_sqlite or now.mono < trusted_until:
             return
         log.error("node.fenced", lease_s=lease_s)
-        self.disowned = self.done = True
+        self.done = True
         self.exit_code = DISOWNED_EXIT
 
     def _rescue_kin(self, now: Now) -> None:

@@ -9,6 +9,7 @@ from pool.domain.config import PoolConfig
 from pool.domain.recycling import RecycleLimits, why_recycle
 from pool.domain.restarting import RestartBudget
 from pool.domain.states import WorkerState
+from pool.engine import linux
 from pool.engine.children import Helper
 from pool.engine.handle import Handle
 from pool.engine.kin import output_path
@@ -30,6 +31,9 @@ from pool.logs import get_logger
 from pool.store.nodes import NodeIdentity
 
 log = get_logger(__name__)
+
+FILES_PER_WORKER = 3
+"""Two sockets and a process descriptor. Their other ends are open only until they are sent."""
 
 LEAVE_GRACE_S = 5.0
 """A worker told to leave with empty hands gets this long before it is killed."""
@@ -214,6 +218,7 @@ class Staffing:
         slot = self.slots[index]
         slot.clear()
         try:
+            linux.leave_files(self.nursery.sock.fileno() + FILES_PER_WORKER * (len(self.roster) + 1))
             handle = Handle(f"w{index}-{secrets.token_hex(4)}", index, slot, now)
         except OSError as error:
             self.roster.give_back(index)

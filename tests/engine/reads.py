@@ -112,3 +112,10 @@ def remove_rows() -> None:
     with connection.cursor() as cursor:
         for table in tables:
             cursor.execute(f"DELETE FROM {table}")
+
+
+def reconnect() -> None:
+    """After the server has closed the connection of the side process."""
+    from django.db import connections
+
+    connections.close_all()

@@ -12,14 +12,21 @@ import sys
 import threading
 import time
 from contextlib import suppress
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
+
+from django.core.cache import caches
+from django.db import connection
+from django.utils import timezone, translation
+from structlog.contextvars import get_contextvars
 
 from pool import task
 from pool.adapters.tasks_api import task_finished, task_started
 from tests.engine import ledgers
 
 STEP_S = 0.01
+OWN = ContextVar("own", default="")
 
 
 # Written down ------------------------------------------------------------------
@@ -240,18 +247,34 @@ def changes_hidden_state() -> int:
     faulthandler.disable()
     os.environb[b"ZOO_BYTES"] = b"\xff"
     del os.environ["HOME"]
+    translation.activate("fr")
+    timezone.activate("Pacific/Auckland")
+    decimal.getcontext().prec = 3
+    OWN.set("of another job")
     return os.getpid()
 
 
 @task
 def sees_hidden_state() -> dict[str, Any]:
     return {
+        "language": translation.get_language(),
+        "zone": timezone.get_current_timezone_name(),
+        "digits": decimal.getcontext().prec,
+        "own": OWN.get(),
         "pid": os.getpid(),
         "blocked": sorted(int(number) for number in signal.pthread_sigmask(signal.SIG_BLOCK, ())),
         "alarm": signal.getsignal(signal.SIGALRM) is signal.SIG_DFL,
         "bytes": "ZOO_BYTES" in os.environ,
         "home": "HOME" in os.environ,
     }
+
+
+@task
+def uses_shared_handles() -> list[Any]:
+    """Use the database and the cache; which ones they are, and what stands on this job's log lines."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    return [id(connection.connection), id(caches["default"]), "job" in get_contextvars()]
 
 
 @task

@@ -145,6 +145,11 @@ def test_nothing_hidden_of_a_job_is_left_in_its_worker(alone: EngineSite) -> Non
     assert before == run(alone, TASKS + "sees_hidden_state")["result"]
 
 
+def test_jobs_share_the_connections_of_their_worker(alone: EngineSite) -> None:
+    seen = {tuple(run(alone, TASKS + "uses_shared_handles")["result"]) for _ in range(10)}
+    assert [True] == [has_log_names for _, _, has_log_names in seen]
+
+
 def test_children_of_a_job_are_gone_when_it_has_ended(alone: EngineSite) -> None:
     for own_session in (False, True):
         job = run(alone, "leaves_child", own_session)

@@ -3,18 +3,19 @@
 `POOL_CHURN_JOBS=20000 pytest tests/engine/test_churn.py` runs the full number.
 """
 
+import itertools
 import os
 import random
 import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 import pytest
 
-from tests.acceptance.processes import Process
+from tests.acceptance.processes import Process, children
 from tests.engine import reads
 from tests.engine.engine_site import TASKS, EngineSite, is_alive, worker_pids
 
@@ -28,16 +29,16 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(2 * LIMIT_S)]
 
 
 class Killer:
-    """Kills a worker at random, again and again, in a thread of its own."""
+    """Kills one of the node's children at random, again and again, in a thread of its own."""
 
-    def __init__(self, node: Process, random: random.Random) -> None:
-        self.node, self.random = node, random
+    def __init__(self, node: Process, candidates: Callable[[Process], list[int]]) -> None:
+        self.node, self.candidates, self.random = node, candidates, random.Random(JOBS)
         self.killed = 0
         self._over = threading.Event()
 
     def run(self) -> None:
         while not self._over.wait(EVERY_S):
-            if pids := worker_pids(self.node):
+            if pids := self.candidates(self.node):
                 with suppress(ProcessLookupError):
                     os.kill(self.random.choice(pids), signal.SIGKILL)
                     self.killed += 1
@@ -57,7 +58,7 @@ def test_every_job_is_completed_once_while_workers_and_the_node_are_killed(site_
     site = site_on_both
     node = site.start_node(workers=WORKERS)
     jobs = []
-    killer = Killer(node, random.Random(JOBS))
+    killer = Killer(node, worker_pids)
     with killer.at_work():
         jobs += site.enqueue_many(TASKS + "notes", [([str(site.ledger), JOB_S], {})] * JOBS)
         site.wait_until(lambda: len(site.lines()) > JOBS // 2, "a part of the jobs to have run", LIMIT_S)
@@ -73,6 +74,21 @@ def test_every_job_is_completed_once_while_workers_and_the_node_are_killed(site_
     assert 0 == node.stop()
     site.wait_until_empty()
     assert not [line.pid for line in site.lines() if is_alive(line.pid)]
+
+
+def test_every_job_is_completed_while_any_child_of_the_node_is_killed(site: EngineSite) -> None:
+    """Now and then the nursery or the clerk, in the middle of a birth too."""
+    node = site.start_node(workers=WORKERS)
+    turns = itertools.count(1)
+    killer = Killer(node, lambda node: worker_pids(node) if next(turns) % 10 else children(node.pid))
+    with killer.at_work():
+        jobs = site.enqueue_many(TASKS + "notes", [([str(site.ledger), 0.02], {})] * 400, {"max_attempts": 20})
+        assert {"COMPLETED": 400} == site.wait_until_ended()
+    check_ledger(site, jobs)
+    assert site.recount().counted == site.recount().kept
+    site.wait_for_pids(node, WORKERS)
+    assert 0 == node.stop()
+    site.wait_until_empty()
 
 
 def check_ledger(site: EngineSite, jobs: list[str]) -> None:

@@ -48,6 +48,9 @@ def test_large_arguments_travel_in_many_messages_and_not_all_at_once() -> None:
         assert [job.id for job in jobs[given:]] == [job.id for job in node.dispatch.ready]
         node.dispatch.hand_out(NOW)
         assert given == len(worker.handle.held)
+        assert 0 == node.dispatch.wants()
+        node.dispatch.give_back_all(NOW)
+        assert 1 >= node.dispatch.wants(), "what there is no room for is not claimed"
         orders: list[RunJobs] = []
         while sum(len(order.jobs) for order in orders) < given:
             orders += worker.main.read()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import postgres
 from tests.acceptance.processes import Process
 from tests.engine import reads
 from tests.engine.engine_site import TASKS, EngineSite, helper_pid, is_alive, kill, worker_pids
@@ -293,6 +294,26 @@ def test_living_node_rescues_the_jobs_of_a_killed_one(site: EngineSite) -> None:
     assert pid != wait_until_begun(site, job, times=2)
     site.touch("go")
     assert ("COMPLETED", 2) == tuple(site.wait_for_job(job)[key] for key in ("status", "attempts"))
+
+
+def test_node_cut_off_from_its_database_ends_its_workers_before_others_take_the_jobs() -> None:
+    with EngineSite("postgresql") as site:
+        node = site.start_node(workers=1, POOL_LEASE_S="4")
+        job = start_long(site)
+        wait_until_begun(site, job)
+        name = site.environment["DATABASE_URL"].partition("?")[0].rpartition("/")[2]
+        server = postgres.start()
+        server.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
+        server.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
+        assert 3 == node.wait(10)
+        site.wait_until_empty(GONE_S)
+        assert "database.failed" in node.said()
+        server.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
+        site.do(reads.reconnect)
+        site.start_node(workers=1)
+        wait_until_begun(site, job, times=2)
+        site.touch("go")
+        assert ("COMPLETED", 2) == tuple(site.wait_for_job(job)[key] for key in ("status", "attempts"))
 
 
 def test_frozen_node_loses_its_jobs_and_leaves_when_it_wakes(site_on_both: EngineSite) -> None:

@@ -4,6 +4,7 @@ import errno
 import mmap
 import os
 import resource
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -30,6 +31,7 @@ class ScriptedNursery:
 
     def __init__(self) -> None:
         self.orders: list[object] = []
+        self.sock = socket.socket()
         self.ended = 0
 
     def send(self, order: object, _descriptors: tuple[int, ...]) -> bool:
@@ -72,6 +74,7 @@ class Bench:
 def bench() -> Iterator[Bench]:
     made = Bench()
     yield made
+    made.nursery.sock.close()
     for handle in made.roster:
         handle.close()
 

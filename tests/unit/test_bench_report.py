@@ -122,7 +122,7 @@ def test_without_arguments_everything_is_measured():
     options = parser().parse_args([])
     assert options.only == list(MEASURES)
     assert options.database == [SQLITE, SQLITE_NORMAL, POSTGRES]
-    assert not (options.quick or options.json or options.database_url or options.folder)
+    assert [options.quick, options.json] == [False, False]
 
 
 @pytest.mark.parametrize(
