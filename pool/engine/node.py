@@ -381,6 +381,7 @@ class Node:
                 self.watch.interrupt_all()
             return
         self.staffing.replace_all("node stops")
+        self.staffing.give_up_starting()
         for handle in self.roster:
             if handle.state is WorkerState.STARTING:
                 handle.kill("node stops")

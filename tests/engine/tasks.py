@@ -138,7 +138,19 @@ def writes_much_then_segfaults() -> None:
 
 @task(max_attempts=1)
 def raises_odd() -> None:
-    raise ValueError("a\0b\ud800c")
+    """An error that nobody can store as it is, and that is its own cause."""
+    error = ValueError("a\0b\ud800c")
+    raise error from error
+
+
+@task(timeout=None)
+def returns_much(length: int, path: str, returning: str) -> str:
+    """Wait for a file, and make another one just before the return."""
+    while not os.path.exists(path):
+        time.sleep(STEP_S)
+    result = "x" * length
+    Path(returning).touch()
+    return result
 
 
 @task

@@ -3,6 +3,7 @@
 import os
 import signal
 import sqlite3
+import sys
 import time
 from contextlib import closing
 from pathlib import Path
@@ -142,6 +143,19 @@ def test_workers_that_die_at_birth_are_not_born_in_a_hurry(site: EngineSite, dep
     faulty.wait_until_well()
 
 
+def test_node_with_too_few_descriptors_works_with_fewer_workers(site: EngineSite) -> None:
+    limit = "import resource, sys; resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64)); "
+    program = f"{limit}from tests.engine.run_node import main; sys.exit(main())"
+    node = site.start_program([sys.executable, "-c", program, "40"])
+    jobs = site.enqueue_many("returns", [([number], {}) for number in range(100)])
+    site.wait_until_ended()
+    assert {("COMPLETED", 1)} == {(site.job(job)["status"], site.job(job)["attempts"]) for job in jobs}
+    problem = site.wait_until(lambda: site.nodes()[0]["problem"], "the node to say why it has fewer")
+    assert "Too many open files" in problem
+    assert 2 < len(worker_pids(node)) < 40
+    assert 0 == node.stop()
+
+
 # Refused --------------------------------------------------------------------------
 
 
@@ -235,8 +249,6 @@ def test_node_lives_without_its_folder(site: EngineSite) -> None:
     folder = Path(site.path("release"))
     folder.mkdir()
     program = f"import os; os.chdir({str(folder)!r}); from tests.engine.run_node import main; raise SystemExit(main())"
-    import sys
-
     node = site.start_program([sys.executable, "-c", program, "2"])
     pids = site.wait_for_pids(node, 2)
     folder.rmdir()

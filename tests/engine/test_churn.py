@@ -91,6 +91,20 @@ def test_every_job_is_completed_while_any_child_of_the_node_is_killed(site: Engi
     site.wait_until_empty()
 
 
+def test_two_nodes_share_the_work_and_no_job_runs_twice(site_on_both: EngineSite) -> None:
+    site = site_on_both
+    nodes = [site.start_node(workers=2, wait=False) for _ in range(2)]
+    for node in nodes:
+        site.wait_for_pids(node, 2)
+    jobs = site.enqueue_many(TASKS + "notes", [([str(site.ledger), 0.002], {})] * 1000)
+    assert {"COMPLETED": 1000} == site.wait_until_ended()
+    assert Counter(jobs) == Counter(line.job for line in site.lines() if line.what == "end")
+    assert {(1, 0, 0)} == {spent[:3] for spent in site.do(reads.spent).values()}
+    assert site.recount().counted == site.recount().kept
+    assert 2 == len({site.job(job)["node"] for job in jobs[::50]}), "both had their share"
+    assert [0, 0] == [node.stop() for node in nodes]
+
+
 def check_ledger(site: EngineSite, jobs: list[str]) -> None:
     """Every job ran to its end, as often as its row says, and never twice at the same time."""
     lines, spent = site.lines(), site.do(reads.spent)

@@ -137,6 +137,41 @@ def test_frozen_worker_that_thaws_in_time_is_well_again(site: EngineSite) -> Non
     assert 1 == site.wait_for_job(job)["attempts"]
 
 
+def test_result_cut_off_by_its_workers_death_counts_as_nothing(site_on_both: EngineSite) -> None:
+    """The worker dies while its result is on the way to a node that does not listen just now."""
+    site = site_on_both
+    node = site.start_node(workers=1)
+    job = site.enqueue(TASKS + "returns_much", 1_000_000, site.path("go"), site.path("returning"))
+    site.wait_for_job(job, "RUNNING")
+    pid = worker_pids(node)[0]
+    kill(node.pid, signal.SIGSTOP)
+    site.touch("go")
+    site.wait_for_file(site.path("returning"))
+    kill(pid)
+    kill(node.pid, signal.SIGCONT)
+    found = site.wait_for_job(job)
+    assert ("COMPLETED", 2, 1_000_000) == (found["status"], found["attempts"], len(found["result"]))
+    assert ["crashed", "succeeded"] == outcomes(site, job)
+
+
+def test_replaced_workers_leave_no_descriptor_behind(site: EngineSite) -> None:
+    node = site.start_node(workers=2)
+
+    def replace_all() -> int:
+        for pid in site.wait_for_pids(node, 2):
+            kill(pid)
+            site.wait_until(lambda gone=pid: gone not in worker_pids(node), "the worker to be gone")
+        site.wait_for_pids(node, 2)
+        for _ in range(10):
+            site.wait_for_job(site.enqueue("returns"))
+        return len(list(Path(f"/proc/{node.pid}/fd").iterdir()))
+
+    before = replace_all()
+    for _ in range(4):
+        after = replace_all()
+    assert before == after
+
+
 # Helpers --------------------------------------------------------------------------
 
 
