@@ -22,6 +22,9 @@ SELECT gen_random_uuid(), 'bench.tasks.noop', '[]', '{{}}', 'PENDING', 'default'
 
 def fill(jobs: int) -> None:
     db = Database("default", 20_000)
+    if not db.is_sqlite:
+        # A million rows may take a slow disk longer than any statement of the node.
+        db.execute("SET statement_timeout = 0")
     with db.transaction():
         db.raw.execute(SQLITE_FILL if db.is_sqlite else POSTGRES_FILL, (jobs,))
         meet_queues(db)
