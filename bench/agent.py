@@ -183,6 +183,25 @@ def workers() -> list[dict[str, Any]]:
 
 
 @verb
+def sign_in(users: int) -> list[str]:
+    """Sign in so many administrators; the keys of their sessions."""
+    from importlib import import_module
+
+    from django.conf import settings
+    from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY, get_user_model
+
+    keys = []
+    for number in range(users):
+        user: Any = get_user_model().objects.create_superuser(f"viewer{number}")
+        session = import_module(settings.SESSION_ENGINE).SessionStore()
+        session[SESSION_KEY], session[HASH_SESSION_KEY] = str(user.pk), user.get_session_auth_hash()
+        session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
+        session.save()
+        keys.append(session.session_key)
+    return keys
+
+
+@verb
 def scale(size: int) -> None:
     from pool import scale
 

@@ -104,6 +104,11 @@ FIGURES = (
     Figure("node_back", "node started again → first job starts", "ms"),
     Figure("node_done", "node started again → all done", "s"),
     Figure("ran_twice", "jobs that ran twice, their record lost with the node", "jobs"),
+    Figure("silent_memory", "50 viewers that never read: memory for each", "kB", {ANY: (1024, 128)}),
+    Figure("silent_closed", "the last of them is closed after", "s", {ANY: (15, 14)}),
+    Figure("viewers_age", "100 viewers: age of a snapshot in the browser, p95", "ms", {ANY: (1200, 300)}),
+    Figure("viewers_age_p50", "the same, p50", "ms"),
+    Figure("viewers_cpu", "web process meanwhile, of one core", "%", {ANY: (30, 10)}),
 )
 
 BY_KEY = {figure.key: figure for figure in FIGURES}

@@ -14,12 +14,13 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
-from dashboard.policy import strict_policy
+from dashboard.browser import strict_policy
+from dashboard.pages.frame import plain_page
 
 SCOPE = "first-login"
 LASTS_S = 3600
 BACKEND = "sesame.backends.ModelBackend"
-REFUSED = "This link was used already, or is older than an hour. Start `manage.py serve` again for a new one.\n"
+REFUSED = "It was used already, or is older than an hour. Start manage.py serve again for a new one."
 
 
 @require_GET
@@ -29,7 +30,7 @@ def first_login(request: HttpRequest, token: str) -> HttpResponse:
     """Log in whoever holds the token and lead on to the overview."""
     user = _holder(request, token)
     if user is None:
-        return HttpResponse(REFUSED, status=403, content_type="text/plain; charset=utf-8")
+        return plain_page(request, 403, "This link does not work any more", REFUSED)
     login(request, user)
     return HttpResponseRedirect(reverse("dashboard:overview"))
 

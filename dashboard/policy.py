@@ -1,33 +1,48 @@
-"""What a browser may load on our pages: our own style sheet and nothing else. Applied to each page view."""
+"""Which right each action needs: the table that `dashboard.access.decide` reads, and nothing else.
 
-from collections.abc import Callable
-from functools import wraps
-from typing import Any
+A person needs the permission, and to be staff. A token needs the scope as well. Pages, admin, API and socket name the
+action; none of them names a permission.
+"""
 
-from django.http import HttpRequest, HttpResponse
+from dataclasses import dataclass
+from enum import StrEnum
 
-CONTENT_SECURITY_POLICY = "; ".join(
-    (
-        "default-src 'none'",
-        "style-src 'self'",
-        "img-src 'self'",
-        "base-uri 'none'",
-        "form-action 'self'",
-        "frame-ancestors 'none'",
-    )
-)
-
-View = Callable[..., HttpResponse]
+from pool.store.tokens import OPERATE, PERMISSIONS, READ, SUBMIT
 
 
-def strict_policy(view: View) -> View:
-    """Send the policy with what the view answers, in any project."""
+class Action(StrEnum):
+    """What somebody may want to do. The words are those of the audit and of the messages."""
 
-    @wraps(view)
-    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        response = view(request, *args, **kwargs)
-        response["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
-        response["X-Content-Type-Options"] = "nosniff"
-        return response
+    READ = "read"
+    SUBMIT = "submit"
+    CANCEL = "cancel"
+    RETRY = "retry"
+    DISCARD = "discard"
+    PAUSE = "pause"
+    RESUME = "resume"
+    SCALE = "scale"
+    RESTART = "restart"
 
-    return guarded
+
+@dataclass(frozen=True, slots=True)
+class Right:
+    """The scope a token needs, and the permissions of which its user needs one."""
+
+    scope: str
+
+    @property
+    def permissions(self) -> tuple[str, ...]:
+        return PERMISSIONS[self.scope]
+
+
+RIGHTS: dict[Action, Right] = {
+    Action.READ: Right(READ),
+    Action.SUBMIT: Right(SUBMIT),
+    Action.CANCEL: Right(OPERATE),
+    Action.RETRY: Right(OPERATE),
+    Action.DISCARD: Right(OPERATE),
+    Action.PAUSE: Right(OPERATE),
+    Action.RESUME: Right(OPERATE),
+    Action.SCALE: Right(OPERATE),
+    Action.RESTART: Right(OPERATE),
+}

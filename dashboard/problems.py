@@ -7,17 +7,20 @@ from django.http import JsonResponse
 from dashboard.access import Refusal
 
 CONTENT_TYPE = "application/problem+json"
+CHALLENGE = 'Bearer realm="pool"'
 
 
-def problem(status: int, detail: str, **more: object) -> JsonResponse:
+def problem(status: int, detail: str, *, retry_after_s: int | None = None, **more: object) -> JsonResponse:
     """Answer with what went wrong and what to do."""
     body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail, **more}
-    return JsonResponse(body, status=status, content_type=CONTENT_TYPE)
+    response = JsonResponse(body, status=status, content_type=CONTENT_TYPE)
+    if status == HTTPStatus.UNAUTHORIZED:
+        response["WWW-Authenticate"] = CHALLENGE
+    if retry_after_s is not None:
+        response["Retry-After"] = str(retry_after_s)
+    return response
 
 
 def refused(refusal: Refusal) -> JsonResponse:
     """Answer a caller who may not, without a redirect."""
-    response = problem(refusal.status, refusal.detail)
-    if refusal.status == HTTPStatus.UNAUTHORIZED:
-        response["WWW-Authenticate"] = 'Bearer realm="pool"'
-    return response
+    return problem(refusal.status, refusal.detail, retry_after_s=refusal.retry_after_s)

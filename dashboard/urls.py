@@ -1,8 +1,9 @@
 """Addresses of the dashboard. Include them at the root of the project: `path("", include("dashboard.urls"))`."""
 
-from django.urls import path
+from django.urls import include, path
 
-from dashboard import login, metrics, pages
+from dashboard import actions, login, metrics
+from dashboard.pages import dead_letters, events, job, jobs, nodes, overview, queues, schedules, settings, workers
 
 app_name = "dashboard"
 
@@ -11,6 +12,33 @@ urlpatterns = [
     path("health", metrics.health, name="health"),
     path("health/live", metrics.live, name="live"),
     path("health/ready", metrics.ready, name="ready"),
-    path("dashboard/", pages.overview, name="overview"),
+    path("api/v1/", include("dashboard.api.urls")),
+    # Pages
+    path("dashboard/", overview.overview, name="overview"),
+    path("dashboard/charts", overview.chart_data, name="charts"),
+    path("dashboard/live", overview.live, name="live-status"),
+    path("dashboard/jobs/", jobs.jobs, name="jobs"),
+    path("dashboard/jobs/<uuid:job_id>/", job.one_job, name="job"),
+    path("dashboard/queues/", queues.all_queues, name="queues"),
+    path("dashboard/workers/", workers.all_workers, name="workers"),
+    path("dashboard/nodes/", nodes.all_nodes, name="nodes"),
+    path("dashboard/dead-letters/", dead_letters.dead_letters, name="dead-letters"),
+    path("dashboard/schedules/", schedules.all_schedules, name="schedules"),
+    path("dashboard/events/", events.all_events, name="events"),
+    path("dashboard/settings/", settings.all_settings, name="settings"),
+    # What people do from them
+    path("dashboard/jobs/<uuid:job_id>/cancel", actions.cancel_job, name="cancel"),
+    path("dashboard/jobs/<uuid:job_id>/retry", actions.retry_job, name="retry"),
+    path("dashboard/jobs/<uuid:job_id>/discard", actions.discard_job, name="discard"),
+    path("dashboard/jobs/cancel", actions.cancel_selected, name="cancel-selected"),
+    path("dashboard/jobs/retry", actions.retry_selected, name="retry-selected"),
+    path("dashboard/jobs/discard", actions.discard_selected, name="discard-selected"),
+    path("dashboard/dead-letters/retry", actions.retry_group, name="retry-group"),
+    path("dashboard/dead-letters/discard", actions.discard_group, name="discard-group"),
+    path("dashboard/queues/pause", actions.pause_queue, name="pause"),
+    path("dashboard/queues/resume", actions.resume_queue, name="resume"),
+    path("dashboard/pool/scale", actions.scale_pool, name="scale"),
+    path("dashboard/nodes/restart", actions.restart_workers, name="restart"),
+    # Signing in
     path("login/<str:token>/", login.first_login, name="first-login"),
 ]

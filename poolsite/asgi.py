@@ -1,4 +1,4 @@
-"""The site as daphne serves it: static files in front, then Django. Runs in the web process."""
+"""The site as daphne serves it: static files in front, then Django; and the sockets. Runs in the web process."""
 
 import os
 from wsgiref.headers import Headers
@@ -32,4 +32,8 @@ def with_static_files(application: object) -> ServeStaticASGI:
 
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "poolsite.settings")
-application = ProtocolTypeRouter({"http": with_static_files(get_asgi_application())})
+pages = get_asgi_application()
+
+from dashboard.routing import websockets  # noqa: E402  Django is set up by now.
+
+application = ProtocolTypeRouter({"http": with_static_files(pages), "websocket": websockets})

@@ -37,6 +37,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "channels",
     "rest_framework",
+    "drf_spectacular_sidecar",
     "knox",
     *([] if django.VERSION >= (6, 0) else ["django_tasks"]),
     "pool",

@@ -4,6 +4,8 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+admin.site.site_header = admin.site.site_title = "Pool"
+
 urlpatterns = [
     path("", RedirectView.as_view(url="/dashboard/"), name="home"),
     path("admin/", admin.site.urls),

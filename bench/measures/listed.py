@@ -3,7 +3,21 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bench.measures import claim, cpu, drain, enqueue, flow, idle, latency, memory, recovery, reuse, wait, workers
+from bench.measures import (
+    claim,
+    cpu,
+    drain,
+    enqueue,
+    flow,
+    idle,
+    latency,
+    memory,
+    recovery,
+    reuse,
+    viewers,
+    wait,
+    workers,
+)
 from bench.measures.plan import Plan, Values
 from bench.site import Ground
 
@@ -31,6 +45,7 @@ MEASURES = (
     Measure("claim", claim.measure, long=True),
     Measure("reuse", reuse.measure, long=True),
     Measure("recovery", recovery.measure),
+    Measure("viewers", viewers.measure, long=True),
 )
 
 BY_NAME = {measure.name: measure for measure in MEASURES}

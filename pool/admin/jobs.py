@@ -1,15 +1,21 @@
 """Jobs, their attempts and what they said. They change by the pool's verbs alone, never here."""
 
-from typing import Any
+from datetime import timedelta
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 
 from pool.admin.read_only import ReadOnlyAdmin, Shown
 from pool.conf import database_alias
-from pool.domain.ids import parse_id
+from pool.domain.ids import first_id, parse_id
+from pool.domain.states import DEAD_LETTERS
 from pool.models import Attempt, Job, JobLog, Queue
+
+MOST_LOOKED_AT = 50_000
+OF_NEWEST = f"Filters and search look at the newest {MOST_LOOKED_AT:,} jobs; the live pages look further."
 
 
 class QueueFilter(admin.SimpleListFilter):
@@ -27,6 +33,36 @@ class QueueFilter(admin.SimpleListFilter):
         if not name:
             return queryset
         return queryset.filter(queue=name) if name.isprintable() else queryset.none()
+
+
+class AgeFilter(admin.SimpleListFilter):
+    """Jobs by the time they were enqueued, which their ids tell: no other index is needed."""
+
+    title = "age"
+    parameter_name = "age"
+    AGES: ClassVar = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(days=7)}
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(name, f"Past {name}") for name in self.AGES]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Job]) -> QuerySet[Job]:
+        age = self.AGES.get(self.value() or "")
+        return queryset if age is None else queryset.filter(id__gte=first_id(timezone.now() - age))
+
+
+def looks_for_few(request: HttpRequest) -> bool:
+    """Tell whether what is asked for may be so rare that it would be looked for among all jobs, without an index."""
+    asked = {name: value for name, value in request.GET.items() if name in ("status__exact", "queue", "q") and value}
+    if parse_id(str(asked.get("q", "")).strip()) is not None:
+        return False
+    return bool(asked) and (set(asked) != {"status__exact"} or asked["status__exact"] not in DEAD_LETTERS)
+
+
+def of_newest(jobs: QuerySet[Job]) -> QuerySet[Job]:
+    """Leave out all but the newest."""
+    ids = jobs.order_by("-id").values_list("id", flat=True)
+    last = next(iter(ids[MOST_LOOKED_AT - 1 : MOST_LOOKED_AT]), None)
+    return jobs if last is None else jobs.filter(id__gte=last)
 
 
 class AttemptInline(Shown, admin.TabularInline):
@@ -49,9 +85,9 @@ class JobAdmin(ReadOnlyAdmin):
         "started_at",
         "finished_at",
     )
-    list_filter = ("status", QueueFilter)
+    list_filter = ("status", QueueFilter, AgeFilter)
     search_fields = ("task",)
-    search_help_text = "A job's id, or the beginning of a task's name."
+    search_help_text = f"A job's id, or the beginning of a task's name. {OF_NEWEST}"
     ordering = ("-id",)
     # Sorting by other columns would sort the whole table.
     sortable_by = ("id",)
@@ -59,8 +95,10 @@ class JobAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Job]:
         jobs = super().get_queryset(request)
-        is_list = request.resolver_match is not None and request.resolver_match.url_name == "pool_job_changelist"
-        return jobs.defer("args", "kwargs", "result", "error", "metadata") if is_list else jobs
+        if request.resolver_match is None or request.resolver_match.url_name != "pool_job_changelist":
+            return jobs
+        jobs = jobs.defer("args", "kwargs", "result", "error", "metadata")
+        return of_newest(jobs) if looks_for_few(request) else jobs
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Job], search_term: str

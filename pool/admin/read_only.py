@@ -42,5 +42,6 @@ class Shown:
 class ReadOnlyAdmin(Shown, admin.ModelAdmin):
     paginator = BoundedPaginator
     show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
     list_per_page = 100
     list_max_show_all = 200

@@ -1,10 +1,13 @@
 """What runs and what was measured: queues, nodes, workers, snapshots, counters, events."""
 
+from typing import Any
+
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from pool.admin.read_only import ReadOnlyAdmin
+from pool.domain.ids import parse_id
 from pool.models import Node, PoolEvent, PoolSnapshot, Queue, Tally, WorkerSnapshot
 
 
@@ -58,9 +61,33 @@ class PoolSnapshotAdmin(ReadOnlyAdmin):
         return super().get_queryset(request).defer("data", "histograms")
 
 
+class WhoFilter(admin.SimpleListFilter):
+    """What people did, apart from what happened by itself."""
+
+    title = "who"
+    parameter_name = "who"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("people", "What people did"), ("pool", "What happened")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[PoolEvent]) -> QuerySet[PoolEvent]:
+        if self.value() == "people":
+            return queryset.exclude(source__in=("", "node"))
+        return queryset.filter(source__in=("", "node")) if self.value() == "pool" else queryset
+
+
 @admin.register(PoolEvent)
 class PoolEventAdmin(ReadOnlyAdmin):
     list_display = ("at", "name", "level", "actor", "source", "node", "worker", "job")
-    list_filter = ("level",)
+    list_filter = ("level", WhoFilter)
     search_fields = ("name", "actor", "worker")
+    search_help_text = "A job's id, or a part of an event's name, of who did it, or of a worker's id."
     ordering = ("-at",)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[PoolEvent], search_term: str
+    ) -> tuple[QuerySet[PoolEvent], bool]:
+        job = parse_id(search_term.strip())
+        if job is not None:
+            return queryset.filter(job=job), False
+        return super().get_search_results(request, queryset, search_term)

@@ -1,13 +1,14 @@
 """Ids of jobs: UUIDs of version 7, whose order is the order of creation."""
 
 import uuid
+from datetime import datetime
 
 try:
     from uuid import uuid7  # type: ignore[attr-defined, unused-ignore]  # Python 3.14
 except ImportError:
     from uuid_utils.compat import uuid7
 
-__all__ = ["new_id", "parse_id"]
+__all__ = ["first_id", "new_id", "parse_id"]
 
 
 def new_id() -> uuid.UUID:
@@ -23,3 +24,9 @@ def parse_id(text: str) -> uuid.UUID | None:
         return uuid.UUID(str(text))
     except ValueError:
         return None
+
+
+def first_id(at: datetime) -> uuid.UUID:
+    """Give the id before which all ids made earlier sort, and none made from then on."""
+    milliseconds = min(max(int(at.timestamp() * 1000), 0), (1 << 48) - 1)
+    return uuid.UUID(int=milliseconds << 80)

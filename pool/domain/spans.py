@@ -61,6 +61,16 @@ def merge_histograms(many: Iterable[Mapping[str, Any]]) -> Histograms:
     return merged
 
 
+def whole_pool(histograms: Mapping[str, Any]) -> dict[str, str]:
+    """Merge encoded histograms of all queues and tasks into one for each measure."""
+    texts: dict[str, list[str]] = {}
+    for tasks in histograms.values():
+        for measures in tasks.values():
+            for measure, text in measures.items():
+                texts.setdefault(measure, []).append(text)
+    return {measure: parts[0] if len(parts) == 1 else merge_encoded(parts) for measure, parts in texts.items()}
+
+
 def _gauge(value: float) -> Gauge:
     return [value, 1, value]
 

@@ -8,6 +8,9 @@ from django.db import connections
 
 from pool.store.database import Database, storable
 
+EVERYDAY = "debug"
+"""The level of what happens all the time: kept for the audit, and shown where somebody looks for it."""
+
 INSERT = """INSERT INTO pool_poolevent (at, name, level, node, worker, job, actor, source, data)
 VALUES (%s::timestamptz, %s, %s, %s, %s, %s::uuid, %s, %s, %s::jsonb)"""
 
@@ -27,14 +30,18 @@ def write_event(
     db.execute(INSERT, (db.at(at), name, level, node, worker, job, "", "node", _json(data or {})))
 
 
-def write_action(alias: str, name: str, actor: str, source: str, job: Any = None, **data: Any) -> None:
-    """What an operator did, in the caller's transaction over Django's connection."""
+def write_action(
+    alias: str, name: str, actor: str, source: str, job: Any = None, *, level: str = "info", **data: Any
+) -> None:
+    """What somebody did, in the caller's transaction over Django's connection."""
     from django.utils import timezone
 
     from pool.models import PoolEvent
 
     assert connections[alias]
-    PoolEvent.objects.using(alias).create(at=timezone.now(), name=name, actor=actor, source=source, job=job, data=data)
+    PoolEvent.objects.using(alias).create(
+        at=timezone.now(), name=name, level=level, actor=actor, source=source, job=job, data=data
+    )
 
 
 def _json(data: Mapping[str, Any]) -> str:

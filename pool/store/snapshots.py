@@ -13,7 +13,7 @@ from typing import Any
 
 from pool.domain.config import PoolConfig
 from pool.domain.figures import NodeFigures
-from pool.domain.spans import merge_figures, merge_histograms, of_second
+from pool.domain.spans import merge_figures, merge_histograms, of_second, whole_pool
 from pool.domain.states import LIVE_NODES
 from pool.models import Node, PoolSnapshot
 from pool.store.database import Database
@@ -108,6 +108,8 @@ def _make(db: Database, source: int, span: int, end: float) -> None:
     parts = [json.loads(data) for data, _ in rows]
     figures = merge_figures(map(of_second, parts) if source == SECOND else parts)
     histograms = merge_histograms(json.loads(text) for _, text in rows)
+    # So that a chart of a day need not merge every queue and task again.
+    figures["whole"] = whole_pool(histograms)
     # Merging takes its time, so the lock is taken for the write alone.
     if parts:
         with db.transaction():

@@ -4,31 +4,36 @@ Reads only, over Django's connection: counters as they are kept, the last snapsh
 at the head of each queue. `pool.store.read` passes these on beside the reads of jobs.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.utils import timezone
 
 from pool.conf import database_alias, get_config
-from pool.domain.figures import QueueView, pool_figures
+from pool.domain.figures import NodeFigures, QueueView, pool_figures
 from pool.domain.states import LIVE_NODES, JobStatus, NodeState, WorkerState
 from pool.models import Job, Node, Queue, WorkerSnapshot
 from pool.store import tally
 from pool.store.snapshots import latest
 
+MOST_ENDED = 200
 HEAD = 100
 """Jobs at the head of each priority that are asked for their age."""
 
 
-def pool_status(now: datetime | None = None) -> dict[str, Any]:
-    """Give the figures of the pool at this moment: the JSON of `/metrics`."""
+def pool_status(now: datetime | None = None, newest: Sequence[NodeFigures] | None = None) -> dict[str, Any]:
+    """Give the figures of the pool at this moment: the JSON of `/metrics`.
+
+    `newest` are the nodes' last snapshots, for a caller that has read them already.
+    """
     now, alias = now or timezone.now(), database_alias()
     tallies = tally.sums(alias)
     views = {
         name: QueueView(paused, _age(oldest_run_at(alias, name), now) if _waits(tallies, name) else None)
         for name, paused in _names(alias, tallies).items()
     }
-    return pool_figures(now, latest(alias, now), tallies, views)
+    return pool_figures(now, latest(alias, now) if newest is None else newest, tallies, views)
 
 
 def queues(now: datetime | None = None) -> list[dict[str, Any]]:
@@ -45,6 +50,17 @@ def workers(now: datetime | None = None) -> list[dict[str, Any]]:
     live = [node.pk for node in Node.objects.using(alias).filter(state__in=LIVE_NODES) if not _is_silent(node, now)]
     rows = WorkerSnapshot.objects.using(alias).filter(node__in=live, ended_at=None).order_by("node", "slot")
     return [_worker_dict(row, now) for row in rows.exclude(state=WorkerState.TERMINATED)]
+
+
+def ended_workers(limit: int = 50, now: datetime | None = None) -> list[dict[str, Any]]:
+    """List the workers that ended last, with what they ended of."""
+    now = now or timezone.now()
+    rows = WorkerSnapshot.objects.using(database_alias()).filter(ended_at__isnull=False).order_by("-ended_at")
+    return [
+        {**_worker_dict(row, now), "ended_at": iso(row.ended_at), "end_reason": row.end_reason or None,
+         "uptime": _age(row.started_at, row.ended_at or now)}
+        for row in rows[: max(1, min(limit, MOST_ENDED))]
+    ]  # fmt: skip
 
 
 def nodes(now: datetime | None = None, *, ended: bool = False) -> list[dict[str, Any]]:

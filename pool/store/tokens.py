@@ -22,6 +22,13 @@ READ, SUBMIT, OPERATE = "read", "submit", "operate"
 SCOPES = (READ, SUBMIT, OPERATE)
 """See figures and jobs; enqueue jobs; cancel, retry, pause, scale."""
 
+PERMISSIONS = {
+    READ: ("pool.view_job", "pool.change_job"),
+    SUBMIT: ("pool.add_job",),
+    OPERATE: ("pool.change_job",),
+}
+"""The rights of Django of which one is needed for each scope, by members of staff alone."""
+
 LONGEST_TEXT = 200
 NOTED_EVERY = timedelta(minutes=1)
 """The time of last use is not written more often."""
@@ -42,7 +49,8 @@ def create_token(
         if scope not in allowed:
             raise InvalidOption(f"{user.get_username()} may not {scope}: give the user that right first.")
     if not wanted:
-        raise InvalidOption(f"{user.get_username()} has no right that a token could carry: make it a member of staff.")
+        who = user.get_username()
+        raise InvalidOption(f"{who} has no right that a token could carry: make it staff, with the right to view jobs.")
     row, text = ApiToken.objects.create(user=user, expiry=ttl, name=name[:100], scopes=list(wanted))
     return row, text
 
@@ -73,13 +81,10 @@ def note_use(token: ApiToken, now: datetime | None = None) -> None:
 
 
 def allowed_scopes(user: Any) -> tuple[str, ...]:
-    """Name the scopes that the user's rights allow: staff read, the rights to add and change jobs do the rest."""
-    rights = {
-        READ: user.is_staff,
-        SUBMIT: user.has_perm("pool.add_job"),
-        OPERATE: user.has_perm("pool.change_job"),
-    }
-    return tuple(scope for scope in SCOPES if user.is_active and (rights[scope] or user.is_superuser))
+    """Name the scopes that the user's rights allow: members of staff who may view, add or change jobs."""
+    if not (user.is_active and user.is_staff):
+        return ()
+    return tuple(scope for scope in SCOPES if any(map(user.has_perm, PERMISSIONS[scope])))
 
 
 def _has_ended(token: ApiToken, now: datetime) -> bool:

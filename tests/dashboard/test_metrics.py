@@ -122,8 +122,7 @@ def test_token_without_the_scope_gets_403(client: Client, ada: Any) -> None:
 
 
 def test_token_of_a_user_who_lost_the_right_gets_403(client: Client, django_user_model: Any) -> None:
-    user = django_user_model.objects.create_user("ben", is_staff=True)
-    _, text = create_token(user)
+    _, text = create_token(django_user_model.objects.create_superuser("ben"))
     django_user_model.objects.update(is_staff=False)
     assert client.get("/metrics", headers=bearer(text)).status_code == 403
 

@@ -14,10 +14,11 @@ from django.utils import timezone
 
 from pool.conf import database_alias
 from pool.domain.errors import InvalidOption, JobNotFound
-from pool.domain.ids import new_id
+from pool.domain.ids import first_id, new_id
 from pool.domain.states import JobStatus, NodeState, WorkerState
 from pool.models import Attempt, Job, JobLog, Node, PoolSnapshot, Queue, Tally, WorkerSnapshot
 from pool.store import job_list, read
+from pool.store.job_filter import JobFilter
 from tests.unit.test_figures import KEYS, missing
 
 pytestmark = pytest.mark.usefixtures("alias")
@@ -146,20 +147,83 @@ def test_list_is_filtered_by_status_queue_and_task() -> None:
     assert [job.task for job in read.list_jobs(task="b").jobs] == ["b"]
 
 
-@pytest.mark.parametrize("filters", [{"task": "rare"}, {"queue": "rare", "status": "FAILED"}, {"status": "CANCELLED"}])
+RARE = {"task": "rare", "queue": "rare", "tenant": "rare", "tags": ["rare"]}
+
+
+@pytest.mark.parametrize(
+    ("filters", "others"),
+    [
+        ({"task": "rare"}, {}),
+        ({"tenant": "rare"}, {}),
+        ({"search": "RAR"}, {"task": "common"}),
+        ({"tag": "rare"}, {"tags": ["rarer"]}),
+        ({"status": "CANCELLED"}, {}),
+        ({"queue": "rare", "status": "FAILED"}, {"status": "FAILED"}),
+        ({"dead": True}, {"status": "FAILED", "discarded_at": timezone.now()}),
+    ],
+)
 def test_rare_jobs_are_found_over_pages_that_look_at_a_bounded_number(
-    filters: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    filters: dict[str, Any], others: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(job_list, "MOST_LOOKED_AT", 3)
-    fields = {"task": "rare", "queue": "rare", "status": filters.get("status", "COMPLETED")}
+    fields = {**RARE, "status": filters.get("status", "FAILED" if "dead" in filters else "COMPLETED")}
     wanted = []
     for number in range(20):
-        job = a_job(**(fields if number % 9 == 0 else {}))
+        job = a_job(**(fields if number % 9 == 0 else others))
         wanted += [job] if number % 9 == 0 else []
     walked = list(pages(**filters))
     assert [job for page in walked for job in page.jobs] == wanted[::-1]
     assert all(len(page.jobs) <= 3 for page in walked)
     assert len(walked) > 3
+
+
+def a_job_of(at: datetime, **fields: Any) -> Job:
+    """A job with an id of its time."""
+    made = uuid.UUID(int=first_id(at).int | new_id().int & ((1 << 80) - 1))
+    return a_job(id=made, created_at=at, **fields)
+
+
+def test_list_is_filtered_by_tenant_tag_and_time() -> None:
+    now = timezone.now()
+    old = a_job_of(now - timedelta(days=2), tenant="acme", tags=["a", 'say "b"', "ü"])
+    new = a_job(tenant="other", tags=["A", "ab"])
+    assert read.list_jobs(tenant="acme").jobs == [old]
+    assert [read.list_jobs(tag=tag).jobs for tag in ("a", "A", 'say "b"', "ü", "b")] == [[old], [new], [old], [old], []]
+    yesterday = now - timedelta(days=1)
+    assert read.list_jobs(until=yesterday).jobs == [old]
+    assert read.list_jobs(since=yesterday).jobs == [new]
+    assert read.list_jobs(since=old.created_at, until=new.created_at).jobs == [old]
+
+
+def test_job_is_found_by_its_id_the_end_of_it_or_a_part_of_its_task() -> None:
+    job = a_job(task="shop.tasks.send_receipt")
+    others = [a_job(task="shop.tasks.resize"), a_job(task="shop%tasks")]
+    for search in (str(job.pk), job.pk.hex, str(job.pk)[-8:], job.pk.hex[-12:].upper(), "RECEIPT", " send_"):
+        assert read.list_jobs(search=search).jobs == [job], search
+    assert read.list_jobs(search="%").jobs == others[1:]
+    assert read.list_jobs(search=str(new_id())).jobs == []
+
+
+def test_jobs_of_a_time_are_found_without_looking_at_those_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(job_list, "MOST_LOOKED_AT", 4)
+    day = timezone.now() - timedelta(days=30)
+    jobs = [a_job_of(day + timedelta(hours=hours)) for hours in range(0, 200, 10)]
+    (page, *others) = pages(since=jobs[5].created_at, until=jobs[8].created_at)
+    assert page.jobs == jobs[5:8][::-1]
+    assert page.previous is None
+    assert [other.jobs for other in others] in ([], [[]])
+
+
+def test_dead_letters_are_of_two_kinds_and_not_discarded() -> None:
+    kinds = [JobStatus.FAILED, JobStatus.TIMEOUT] * 3
+    dead = [a_job(status=status) for status in kinds][::-1]
+    a_job(status=JobStatus.FAILED, discarded_at=timezone.now())
+    a_job(status=JobStatus.COMPLETED)
+    assert [job for page in pages(dead=True, limit=2) for job in page.jobs] == dead
+    assert read.list_jobs(dead=True, status="timeout").jobs == dead[::2]
+    assert read.list_jobs(dead=True, status="running").jobs == []
+    second = read.list_jobs(dead=True, limit=2, cursor=read.list_jobs(dead=True, limit=2).next)
+    assert read.list_jobs(dead=True, limit=2, cursor=second.previous).jobs == dead[:2]
 
 
 def test_running_jobs_are_listed_however_old_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -284,8 +348,20 @@ def test_nothing_counts_the_jobs(alias: str) -> None:
     assert [statement for statement in statements if COUNT in statement.upper()] == []
 
 
+LISTS: tuple[dict[str, Any], ...] = (
+    {},
+    {"status": "PENDING"},
+    {"status": "PENDING", "queue": "mail"},
+    {"status": "FAILED"},
+    {"status": "FAILED", "queue": "mail"},
+    {"dead": True},
+    {"search": "send"},
+    {"tag": "x", "tenant": "y", "since": timezone.now()},
+)
+
+
 def test_lists_walk_ids_and_sort_nothing(alias: str) -> None:
-    for filters in ({}, {"status": "PENDING"}, {"status": "PENDING", "queue": "mail"}, {"status": "FAILED"}):
-        plan = job_list._Search.of(filters.get("status"), filters.get("queue"), None, None).jobs()[:50].explain()
+    for filters in LISTS:
+        plan = job_list._Search.of(JobFilter(**filters), None).queries()[0][:50].explain()
         if connections[alias].vendor == "sqlite":
             assert "TEMP B-TREE" not in plan, filters

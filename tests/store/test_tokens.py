@@ -56,14 +56,34 @@ def test_deleted_token_and_inactive_user_find_nothing(ada: Any) -> None:
     assert tokens.find_token(text) is None
 
 
-def test_scopes_follow_the_users_rights(django_user_model: Any) -> None:
-    user = django_user_model.objects.create_user("ben")
-    assert tokens.allowed_scopes(user) == ()
-    user.is_staff = True
-    user.save()
-    user.user_permissions.add(Permission.objects.get(codename="add_job"))
-    user = django_user_model.objects.get(pk=user.pk)
-    assert tokens.allowed_scopes(user) == ("read", "submit")
+def with_rights(user: Any, *rights: str) -> Any:
+    user.user_permissions.set(Permission.objects.filter(codename__in=rights))
+    return type(user).objects.get(pk=user.pk)
+
+
+@pytest.mark.parametrize(
+    ("rights", "scopes"),
+    [
+        ((), ()),
+        (("view_node",), ()),
+        (("view_job",), ("read",)),
+        (("add_job",), ("submit",)),
+        (("view_job", "add_job"), ("read", "submit")),
+        # As in Django admin, who may change may also see.
+        (("change_job",), ("read", "operate")),
+    ],
+)
+def test_scopes_follow_the_rights_of_staff(
+    django_user_model: Any, rights: tuple[str, ...], scopes: tuple[str, ...]
+) -> None:
+    staff = with_rights(django_user_model.objects.create_user("ben", is_staff=True), *rights)
+    assert tokens.allowed_scopes(staff) == scopes
+    other = with_rights(django_user_model.objects.create_user("eve"), *rights)
+    assert tokens.allowed_scopes(other) == ()
+
+
+def test_token_carries_all_scopes_or_those_named(django_user_model: Any) -> None:
+    user = with_rights(django_user_model.objects.create_user("ben", is_staff=True), "view_job", "add_job")
     assert tokens.create_token(user)[0].scopes == ["read", "submit"]
     assert tokens.create_token(user, scopes=["read"])[0].scopes == ["read"]
 

@@ -1,0 +1,170 @@
+"""Jobs over the API: submitted, listed, looked at, cancelled, retried, discarded."""
+
+from typing import Any
+
+from rest_framework import status
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from dashboard.api import shapes
+from dashboard.api.body import read_object
+from dashboard.api.endpoint import Endpoint, needing
+from dashboard.api.errors import BadField
+from dashboard.api.lists import JOB_QUERY, address, page_of_jobs, whole_list
+from dashboard.api.order import read_order, read_orders, store
+from dashboard.api.query import whole
+from dashboard.api.throttles import SubmissionThrottle
+from dashboard.policy import Action
+from pool.conf import get_config
+from pool.domain.errors import NotPossible
+from pool.store import operate
+from pool.store.operate import CancelAnswer
+from pool.store.read import MOST_LOG_PIECES, attempts, job_detail, logs
+
+MOST_JOBS = 10_000
+MIB = 1 << 20
+BATCH_BYTES = 16 * MIB
+LARGEST_ID = 2**63 - 1
+
+LOG_QUERY = {"after": whole(0, LARGEST_ID), "limit": whole(1, MOST_LOG_PIECES)}
+
+CANCELLED = {CancelAnswer.CANCELLED: status.HTTP_200_OK, CancelAnswer.REQUESTED: status.HTTP_202_ACCEPTED}
+
+
+class Jobs(Endpoint):
+    """All jobs."""
+
+    needs = needing(GET=Action.READ, POST=Action.SUBMIT)
+    parameters = JOB_QUERY
+    throttle_classes = (SubmissionThrottle,)
+
+    @shapes.described("jobs_list", parameters=shapes.JOB_LIST, responses=shapes.listed(shapes.Job))
+    def get(self, request: Request) -> Response:
+        """List jobs, newest first."""
+        return page_of_jobs(request._request, self.given)
+
+    @shapes.described("jobs_submit", request=shapes.Order, responses={201: shapes.Job, **shapes.WRONG})
+    def post(self, request: Request) -> Response:
+        """Submit a job."""
+        body = read_object(request._request, order_bytes())
+        order = read_order(body, self.actor())
+        store([order], self.actor())
+        job = job_detail(order.job.id)
+        where = request.build_absolute_uri(f"{request.path}/{job['id']}")
+        return Response(job, status=status.HTTP_201_CREATED, headers={"Location": where})
+
+
+class Batch(Endpoint):
+    """Many jobs at once."""
+
+    needs = needing(POST=Action.SUBMIT)
+    throttle_classes = (SubmissionThrottle,)
+
+    @shapes.described("jobs_batch", request=shapes.Batch, responses={201: shapes.Ids, **shapes.WRONG})
+    def post(self, request: Request) -> Response:
+        """Submit up to 10,000 jobs: all of them, or none."""
+        body = read_object(request._request, BATCH_BYTES)
+        orders = read_orders(_jobs_of(body), self.actor())
+        store(orders, self.actor())
+        return Response({"ids": [str(order.job.id) for order in orders]}, status=status.HTTP_201_CREATED)
+
+
+class Job(Endpoint):
+    """One job."""
+
+    needs = needing(GET=Action.READ, DELETE=Action.CANCEL)
+
+    @shapes.described("jobs_detail", responses={200: shapes.Job, **shapes.UNKNOWN})
+    def get(self, request: Request, job_id: str) -> Response:
+        """Show a job, with its position in the queue and why it waits."""
+        return Response(job_detail(job_id))
+
+    @shapes.described("jobs_cancel", responses={200: shapes.Job, 202: shapes.Job, **shapes.FINISHED})
+    def delete(self, request: Request, job_id: str) -> Response:
+        """Cancel a job: at once while it waits (200), in stages when it runs (202)."""
+        answer = operate.cancel(job_id, self.actor())
+        job = job_detail(job_id)
+        if answer not in CANCELLED:
+            raise NotPossible(f"The job has already ended: it is {job['status']}.")
+        return Response(job, status=CANCELLED[answer])
+
+
+class Retry(Endpoint):
+    """Another chance for a job."""
+
+    needs = needing(POST=Action.RETRY)
+
+    @shapes.described("jobs_retry", request=None, responses={200: shapes.Job, **shapes.FINISHED})
+    def post(self, request: Request, job_id: str) -> Response:
+        """Give a failed, timed out or cancelled job a fresh budget of attempts."""
+        operate.retry(job_id, self.actor())
+        return Response(job_detail(job_id))
+
+
+class Discard(Endpoint):
+    """The end of a dead letter."""
+
+    needs = needing(POST=Action.DISCARD)
+
+    @shapes.described("jobs_discard", request=None, responses={200: shapes.Job, **shapes.FINISHED})
+    def post(self, request: Request, job_id: str) -> Response:
+        """Take a dead letter off the list."""
+        operate.discard(job_id, self.actor())
+        return Response(job_detail(job_id))
+
+
+class Attempts(Endpoint):
+    """The tries of a job."""
+
+    needs = needing(GET=Action.READ)
+
+    @shapes.described("jobs_attempts", responses={200: shapes.listed(shapes.Attempt), **shapes.UNKNOWN})
+    def get(self, request: Request, job_id: str) -> Response:
+        """List the attempts that were kept: all but a first success."""
+        return whole_list(attempts(job_id))
+
+
+class Logs(Endpoint):
+    """What a job printed and logged."""
+
+    needs = needing(GET=Action.READ)
+    parameters = LOG_QUERY
+
+    @shapes.described(
+        "jobs_logs",
+        parameters=shapes.LOG_LIST,
+        responses={200: shapes.listed(shapes.LogPiece), **shapes.UNKNOWN},
+    )
+    def get(self, request: Request, job_id: str) -> Response:
+        """List its pieces, oldest first, on from the piece with the id `after`."""
+        limit = self.given.get("limit", MOST_LOG_PIECES)
+        pieces = logs(job_id, self.given.get("after", 0), limit)
+        onward = address(request._request, after=pieces[-1]["id"]) if len(pieces) == limit else None
+        return Response({"results": pieces, "next": onward, "previous": None})
+
+
+class DeadLetters(Endpoint):
+    """Jobs with no attempts left."""
+
+    needs = needing(GET=Action.READ)
+    parameters = JOB_QUERY
+
+    @shapes.described("dead_letters", parameters=shapes.JOB_LIST, responses=shapes.listed(shapes.Job))
+    def get(self, request: Request) -> Response:
+        """List the failed and timed out jobs that nobody retried or discarded, newest first."""
+        return page_of_jobs(request._request, self.given, dead=True)
+
+
+def order_bytes() -> int:
+    """The longest body of one job: a character of its arguments may be written in six."""
+    return 6 * get_config().max_payload_bytes + MIB
+
+
+def _jobs_of(body: dict[str, Any]) -> list[Any]:
+    for name in body:
+        if name != "jobs":
+            raise BadField(name[:50], "A batch has one field: jobs.")
+    jobs = body.get("jobs")
+    if not isinstance(jobs, list) or not 1 <= len(jobs) <= MOST_JOBS:
+        raise BadField("jobs", f"jobs must be a list of 1 to {MOST_JOBS} jobs.")
+    return jobs

@@ -1,0 +1,80 @@
+// What each worker did in the last minute, a second at a time. Rows keep their places; new workers come at the end.
+
+import { drawLane, putChip, readLane, write } from "./marks.js";
+import { percent, shortId, shortTask, size } from "./words.js";
+
+const { jobsUrl } = document.body.dataset;
+const body = document.querySelector("[data-lanes]");
+const known = new Map();
+let lastAt = 0;
+
+for (const row of body?.querySelectorAll("[data-lane]") ?? []) {
+  known.set(row.dataset.lane, { row, svg: row.querySelector(".lane"), states: readLane(row.querySelector(".lane")), gone: 0 });
+}
+
+export function showLanes(lanes, timestamp) {
+  if (!body) return;
+  const now = Math.floor(Date.parse(timestamp) / 1000);
+  const passed = lastAt ? Math.min(Math.max(now - lastAt, 0), 60) : 0;
+  lastAt = now;
+  const there = new Set(lanes.map((lane) => lane.id));
+  for (const lane of lanes) showLane(lane, passed);
+  for (const [id, one] of known) {
+    if (there.has(id)) continue;
+    // A worker that ended stays for a moment, so that its end is seen.
+    one.gone += passed;
+    advance(one, null, passed);
+    putChip(cell(one.row, "state"), "TERMINATED");
+    if (one.gone > 8) { one.row.remove(); known.delete(id); }
+  }
+}
+
+const cell = (row, name) => row.querySelector(`[data-cell="${name}"]`);
+
+function showLane(lane, passed) {
+  const one = known.get(lane.id) ?? added(lane);
+  if (!one) return;
+  one.gone = 0;
+  advance(one, lane.state, passed);
+  putChip(cell(one.row, "state"), lane.state);
+  write(cell(one.row, "cpu"), percent(lane.cpu));
+  write(cell(one.row, "rss"), size(lane.rss));
+  for (const name of ["jobs_completed", "jobs_failed"]) if (cell(one.row, name)) write(cell(one.row, name), lane[name].toLocaleString("en-US"));
+  showJob(cell(one.row, "job"), lane);
+}
+
+function advance(one, state, passed) {
+  if (!passed) return;
+  const stretch = new Array(passed).fill(one.states.at(-1) === state ? state : one.states.at(-1));
+  stretch[stretch.length - 1] = state;
+  one.states = [...one.states, ...stretch].slice(-60);
+  drawLane(one.svg, one.states);
+}
+
+function showJob(place, lane) {
+  if (place.dataset.job === (lane.job ?? "")) return;
+  place.dataset.job = lane.job ?? "";
+  if (!lane.job) { place.replaceChildren(); return; }
+  const link = Object.assign(document.createElement("a"), { href: `${jobsUrl}${lane.job}/` });
+  link.append(`${shortTask(lane.task ?? "job")} `, Object.assign(document.createElement("code"), { textContent: shortId(lane.job) }));
+  place.replaceChildren(link);
+}
+
+function added(lane) {
+  const pattern = body.querySelector("[data-lane]");
+  if (!pattern) { location.reload(); return null; }
+  const row = pattern.cloneNode(true);
+  row.dataset.lane = lane.id;
+  const who = row.querySelector(".who");
+  if (who) { who.textContent = `w${lane.slot}`; who.title = `${lane.id}, pid ${lane.pid}`; }
+  const name = row.querySelector("th code");
+  if (name) name.textContent = lane.id;
+  for (const place of row.querySelectorAll("[data-cell]")) { delete place.dataset.state; delete place.dataset.job; place.replaceChildren(); }
+  // What only the server knows is not taken over from another worker.
+  for (const place of row.querySelectorAll("td:not([data-cell]):not(.lane-col)")) place.textContent = "–";
+  body.append(row);
+  const one = { row, svg: row.querySelector(".lane"), states: new Array(60).fill(null), gone: 0 };
+  drawLane(one.svg, one.states);
+  known.set(lane.id, one);
+  return one;
+}

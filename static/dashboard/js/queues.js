@@ -1,0 +1,26 @@
+// The queues' figures, in place.
+
+import { putChip, write } from "./marks.js";
+import { listen } from "./socket.js";
+import { age, milliseconds, number } from "./words.js";
+
+const WORDS = { oldest_age: age, avg_wait: milliseconds };
+const table = document.querySelector("[data-queues]");
+
+export function showQueues(queues) {
+  if (!table) return;
+  for (const row of table.querySelectorAll("[data-row]")) {
+    const queue = queues[row.dataset.row];
+    if (!queue) continue;
+    for (const cell of row.querySelectorAll("[data-cell]")) showCell(cell, queue);
+  }
+}
+
+function showCell(cell, queue) {
+  const name = cell.dataset.cell;
+  if (name === "paused") putChip(cell, queue.paused ? "PAUSED" : "");
+  else if (name === "state") putChip(cell, queue.paused ? "PAUSED" : "OPEN");
+  else if (name in queue) write(cell, (WORDS[name] ?? number)(queue[name]));
+}
+
+if (document.body.dataset.page === "queues") listen((data) => showQueues(data.queue.by_queue));

@@ -1,0 +1,150 @@
+"""The page of one job, in each of its states."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from pool.domain.states import JobStatus
+from pool.models import Job, JobLog, PoolEvent, Queue
+from tests.dashboard.rows import a_job, a_node, a_second, an_attempt, an_error
+
+pytestmark = pytest.mark.django_db
+
+TRACE = """Traceback (most recent call last):
+  File "/srv/shop/tasks.py", line 12, in send
+    connect(address)
+  File "/usr/lib/python3/site-packages/mail/client.py", line 88, in connect
+    raise Declined("No money left")
+shop.errors.Declined: No money left"""
+
+
+def page_of(client: Client, job: Job) -> str:
+    response = client.get(f"/dashboard/jobs/{job.pk}/")
+    assert response.status_code == 200
+    return str(response.content.decode())
+
+
+def test_every_state_has_its_page_and_its_verbs(operator: Client) -> None:
+    verbs = {
+        JobStatus.PENDING: ["cancel"],
+        JobStatus.SCHEDULED: ["cancel"],
+        JobStatus.BLOCKED: ["cancel"],
+        JobStatus.ASSIGNED: ["cancel"],
+        JobStatus.RUNNING: ["cancel"],
+        JobStatus.COMPLETED: [],
+        JobStatus.FAILED: ["retry", "discard"],
+        JobStatus.TIMEOUT: ["retry", "discard"],
+        JobStatus.CANCELLED: ["retry"],
+    }
+    for status in JobStatus:
+        job = a_job(status)
+        page = page_of(operator, job)
+        assert f"is-{status.lower()}" in page
+        assert re.findall(rf'action="/dashboard/jobs/{job.pk}/(\w+)"', page) == verbs[status], status
+
+
+def test_what_was_asked_or_done_already_is_not_offered_again(operator: Client) -> None:
+    asked = a_job(JobStatus.RUNNING, cancel_requested_at=timezone.now())
+    assert "/cancel" not in page_of(operator, asked)
+    thrown_away = a_job(JobStatus.FAILED, discarded_at=timezone.now())
+    assert "/discard" not in page_of(operator, thrown_away)
+
+
+def test_message_comes_before_the_traceback_which_is_folded(operator: Client) -> None:
+    page = page_of(operator, a_job(JobStatus.FAILED, error=an_error(trace=TRACE)))
+    message, own, foreign = page.index("No money left"), page.index("shop/tasks.py"), page.index("mail/client.py")
+    assert message < own < foreign
+    assert '<details class="folded"><summary>1 frame of libraries' in page
+    assert page.count("shop.errors.Declined: No money left") == 0
+
+
+def test_result_is_shown_as_json_and_cut_when_long(operator: Client) -> None:
+    assert "&quot;größe&quot;: 3" in page_of(operator, a_job(JobStatus.COMPLETED, result={"größe": 3}))
+    assert "It returned nothing" in page_of(operator, a_job(JobStatus.COMPLETED))
+    long = page_of(operator, a_job(JobStatus.COMPLETED, result=["x" * 50_000]))
+    assert "more characters" in long
+    assert len(long) < 50_000
+
+
+def test_arguments_read_like_a_call(operator: Client) -> None:
+    page = page_of(operator, a_job(args=[7, "a"], kwargs={"width": 800}))
+    assert "send(7, &quot;a&quot;, width=800)" in page
+    assert "without arguments" in page_of(operator, a_job())
+
+
+def test_attempts_are_on_the_timeline_to_scale(operator: Client) -> None:
+    begun = timezone.now() - timedelta(seconds=100)
+    job = a_job(JobStatus.FAILED, at=begun, attempts=2, finished_at=begun + timedelta(seconds=22))
+    for number in (1, 2):
+        an_attempt(job, number, error_message=f"failed {number}")
+    page = page_of(operator, job)
+    bars = re.findall(r'<rect class="bar-(\w+)" x="([\d.]+)" width="([\d.]+)"', page)
+    assert [kind for kind, _, _ in bars] == ["waited", "error", "waited", "error"]
+    # Of 22 s: 10 s waited, 2 s run, 8 s waited, 2 s run.
+    assert [round(float(width)) for _, _, width in bars] == [455, 91, 364, 91]
+    assert page.index("failed 2") < page.index("failed 1")
+
+
+def test_running_job_shows_progress_and_log(operator: Client) -> None:
+    job = a_job(JobStatus.RUNNING, progress=0.25, progress_message="a quarter")
+    for text in ("one", "two"):
+        piece = JobLog.objects.create(job=job, epoch=1, at=timezone.now(), stream="stdout", text=text)
+    page = page_of(operator, job)
+    assert 'value="25.0"' in page
+    assert "a quarter" in page
+    assert page.index(">one<") < page.index(">two<")
+    assert f'data-cursor="{piece.pk}"' in page
+
+
+def test_stages_of_a_cancel_are_shown(operator: Client) -> None:
+    asked = timezone.now() - timedelta(seconds=2)
+    page = page_of(operator, a_job(JobStatus.RUNNING, cancel_requested_at=asked, cancelled_by="ada"))
+    stages = re.findall(r'<li data-after="([\d.]+)"( class="reached")?><b>(\w+)', page)
+    assert [(name, bool(reached)) for _, reached, name in stages] == [
+        ("Asked", True),
+        ("Exception", True),
+        ("SIGTERM", False),
+        ("SIGKILL", False),
+    ]
+    assert "<b>ada</b> asked to cancel it" in page
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"status": JobStatus.SCHEDULED, "run_at": timezone.now() + timedelta(hours=5)}, "It waits for its time"),
+        ({"status": JobStatus.SCHEDULED, "attempts": 2}, "Attempt 2 failed. The next one starts"),
+        ({"status": JobStatus.BLOCKED}, "waits for other jobs"),
+        ({"status": JobStatus.ASSIGNED}, "A node holds it"),
+        ({"queue": "mail"}, "Queue mail is paused"),
+        ({}, "It is next"),
+    ],
+)
+def test_waiting_job_says_why(operator: Client, fields: dict[str, object], words: str) -> None:
+    a_node()
+    a_second(timezone.now())
+    Queue.objects.create(name="mail", paused=True)
+    assert words in page_of(operator, a_job(**fields))  # type: ignore[arg-type]
+
+
+def test_job_that_nobody_can_run_says_so(operator: Client) -> None:
+    assert "No node is running, so nothing can start" in page_of(operator, a_job())
+
+
+def test_place_in_the_queue_is_told(operator: Client) -> None:
+    a_node()
+    a_second(timezone.now(), rates={"throughput": 2.0})
+    for _ in range(6):
+        a_job()
+    assert "6 jobs of its queue come first, in about 3 s at this rate." in page_of(operator, a_job())
+
+
+def test_what_people_did_with_it_is_told(operator: Client) -> None:
+    job = a_job(JobStatus.CANCELLED)
+    PoolEvent.objects.create(at=timezone.now(), name="job.cancelled", actor="ada", source="page 127.0.0.1", job=job.pk)
+    page = page_of(operator, job)
+    assert "ada cancelled a job." in page
+    assert "page 127.0.0.1" in page
