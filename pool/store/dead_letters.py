@@ -91,7 +91,10 @@ def _since(status: str, edge: uuid.UUID | None) -> QuerySet[Any, Any]:
 def _rows(jobs: QuerySet[Any, Any]) -> Iterator[dict[str, Any]]:
     # PostgreSQL has no greatest UUID; as text they sort the same.
     rows = jobs.order_by().values("task", "died_of").annotate(
-        jobs=Count("pk"), first_at=Min("finished_at"), last_at=Max("finished_at"), newest=Max(Cast(F("id"), CharField()))
+        jobs=Count("pk"),
+        first_at=Min("finished_at"),
+        last_at=Max("finished_at"),
+        newest=Max(Cast(F("id"), CharField())),
     )  # fmt: skip
     for row in rows:
         yield {**row, "newest": uuid.UUID(row["newest"])}
