@@ -76,12 +76,15 @@ def plain_page(request: HttpRequest, status: int, title: str, text: str, next_st
 def show(request: HttpRequest, name: str, context: Mapping[str, Any], *, status: int = 200) -> HttpResponse:
     """Draw the page of that name in its frame."""
     return render(
-        request, f"dashboard/{name.replace('-', '_')}.html", {**frame(request, name), **context}, status=status
+        request,
+        f"dashboard/{name.replace('-', '_')}.html",
+        {**frame(request, name, context.get("status")), **context},
+        status=status,
     )
 
 
-def frame(request: HttpRequest, name: str) -> dict[str, Any]:
-    figures = pool_status()
+def frame(request: HttpRequest, name: str, status: Mapping[str, Any] | None) -> dict[str, Any]:
+    figures = pool_status() if status is None else status
     return {
         "page": name,
         "navigation": [(item, title, key, reverse(f"dashboard:{item}")) for item, title, key in NAVIGATION],

@@ -19,7 +19,8 @@ export class Charts {
     this.onRedraw = () => {};
     document.addEventListener("pool:theme", () => this.data && this.draw());
     document.addEventListener("visibilitychange", () => document.hidden || this.trueUp());
-    this.load();
+    // A first visitor sees no charts, and none are drawn.
+    if (!document.querySelector(".charts")?.hidden) this.load();
   }
 
   async load() {
