@@ -69,7 +69,8 @@ def test_every_job_is_completed_once_while_workers_and_the_node_are_killed(site_
     assert {"COMPLETED": JOBS} == counted
     assert killer.killed > 2
     print(
-        f"{JOBS} jobs completed on {site.database}, {killer.killed} workers and 1 node killed: {site.do(reads.outcomes)}"
+        f"{JOBS} jobs completed on {site.database}, {killer.killed} workers and 1 node killed: "
+        f"{site.do(reads.outcomes)}"
     )
     check_ledger(site, jobs)
     check_rows(site)
