@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from contextlib import suppress
 from typing import Any
 
@@ -28,6 +29,10 @@ WATCHED_SIGNALS = (
     signal.SIGUSR1,
     signal.SIGUSR2,
 )
+
+
+THREADS_END_S = 0.05
+"""Threads that are about to end anyway get this long."""
 
 
 class Baseline:
@@ -98,8 +103,12 @@ class Baseline:
 
     def _left_threads(self) -> str:
         shared: set[Any] = getattr(SyncToAsync.single_thread_executor, "_threads", set())
-        left = [thread.name for thread in threading.enumerate() if thread not in self.threads and thread not in shared]
-        return f"the job left threads running: {', '.join(left)[:100]}" if left else ""
+        left = [thread for thread in threading.enumerate() if thread not in self.threads and thread not in shared]
+        deadline = time.monotonic() + THREADS_END_S
+        for thread in left:
+            thread.join(max(deadline - time.monotonic(), 0))
+        names = [thread.name for thread in left if thread.is_alive()]
+        return f"the job left threads running: {', '.join(names)[:100]}" if names else ""
 
 
 def _current_directory() -> str:

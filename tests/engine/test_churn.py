@@ -68,10 +68,7 @@ def test_every_job_is_completed_once_while_workers_and_the_node_are_killed(site_
         counted = site.wait_until_ended(LIMIT_S)
     assert {"COMPLETED": JOBS} == counted
     assert killer.killed > 2
-    print(
-        f"{JOBS} jobs completed on {site.database}, {killer.killed} workers and 1 node killed: "
-        f"{site.do(reads.outcomes)}"
-    )
+    print(f"{JOBS} jobs on {site.database}, {killer.killed} workers and a node killed:", site.do(reads.outcomes))
     check_ledger(site, jobs)
     check_rows(site)
     assert time.monotonic() - killed_at < LIMIT_S
