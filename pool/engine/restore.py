@@ -106,7 +106,9 @@ class Baseline:
         left = [thread for thread in threading.enumerate() if thread not in self.threads and thread not in shared]
         deadline = time.monotonic() + THREADS_END_S
         for thread in left:
-            thread.join(max(deadline - time.monotonic(), 0))
+            # Threads that were not started from Python cannot be waited for.
+            with suppress(RuntimeError, AssertionError):
+                thread.join(max(deadline - time.monotonic(), 0))
         names = [thread.name for thread in left if thread.is_alive()]
         return f"the job left threads running: {', '.join(names)[:100]}" if names else ""
 
