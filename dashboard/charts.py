@@ -97,11 +97,17 @@ def latency(history: History, marks: Sequence[Mark] = ()) -> go.Figure:
         for trace in _spread(measure, _times(history), [getattr(step, measure) for step in history.steps]):
             figure.add_trace(trace, row=row, col=1)
     layout = _layout(history, marks)
+    layout["annotations"] += [_name_of_part("wait", 1.0), _name_of_part("run", 0.45)]
     figure.update_layout(layout | {"xaxis2": layout["xaxis"]})
     for name, measure in (("yaxis", "wait"), ("yaxis2", "run")):
         values = [getattr(step, measure).get(point) for step in history.steps for point in PERCENTILES]
-        figure.update_layout({name: _logarithmic(values) | {"title": {"text": measure}}})
+        figure.update_layout({name: _logarithmic(values)})
     return figure
+
+
+def _name_of_part(name: str, top: float) -> dict[str, Any]:
+    place = {"x": 0, "xref": "paper", "xanchor": "left", "y": top, "yref": "paper", "yanchor": "top"}
+    return {"text": name, "showarrow": False, **place}
 
 
 def _spread(measure: str, times: Sequence[float], steps: Sequence[Percentiles]) -> list[go.Scatter]:
@@ -317,7 +323,6 @@ def _template(palette: Palette, **data: Sequence[Any]) -> go.layout.Template:
     axis = {
         "gridcolor": palette.grid, "linecolor": palette.line, "tickcolor": palette.line, "zeroline": False,
         "tickfont": {"color": palette.muted, "size": 12}, "automargin": False, "fixedrange": True,
-        "title": {"font": {"color": palette.muted, "size": 12}, "standoff": 0},
     }  # fmt: skip
     x_axis = axis | {"showgrid": False, "fixedrange": False, "ticks": "outside", "ticklen": 4, "nticks": 7}
     y_axis = axis | {"nticks": 5, "exponentformat": "SI", "separatethousands": True}

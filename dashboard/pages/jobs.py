@@ -14,10 +14,11 @@ from pool.domain.errors import InvalidOption
 from pool.domain.ids import parse_id
 from pool.domain.states import TERMINAL, JobStatus
 from pool.models import Job
-from pool.store.job_list import JobPage, list_jobs
+from pool.store.job_list import LONGEST_START, JobPage, list_jobs
 from pool.store.status import queues
 
 PAGE_SIZE = 50
+LONGEST_MESSAGE = 160
 TEXTS = ("status", "queue", "task", "tenant", "tag", "search")
 TIMES = ("since", "until")
 COUNTED = {"PENDING": "pending", "SCHEDULED": "scheduled", "BLOCKED": "blocked"}
@@ -40,6 +41,9 @@ def jobs(request: HttpRequest) -> HttpResponse:
         "rows": [row(job, now) for job in found.jobs],
         "older": found.next,
         "newer": found.previous,
+        "now": now,
+        # Only then is each new job one that belongs at the top of this list.
+        "counts_new": not request.GET.get("cursor") and not any(asked[name] for name in asked if name != "queue"),
         "is_first": found.previous is None and not request.GET.get("cursor"),
         "is_filtered": any(asked.values()),
         "more_filters": any(asked[name] for name in ("task", "tenant", "tag", *TIMES)),
@@ -89,5 +93,24 @@ def row(job: Job, now: datetime) -> dict[str, Any]:
         "waited": None if began is None else max((began - job.run_at).total_seconds() * 1000, 0.0),
         "ran": None if began is None else max((until - began).total_seconds() * 1000, 0.0),
         "is_over": job.status in TERMINAL,
-        "error": (job.error or {}).get("type") if job.status in TERMINAL else None,
+        "error": _error(job) if job.status in TERMINAL else "",
+        "arguments": _arguments(job),
     }
+
+
+def _error(job: Job) -> str:
+    """What it died of, in one line."""
+    error = job.error if isinstance(job.error, dict) else {}
+    name, message = str(error.get("type") or "").rpartition(".")[2], str(error.get("message") or "")
+    return ": ".join(part for part in (name, " ".join(message.split())[:LONGEST_MESSAGE]) if part)
+
+
+def _arguments(job: Job) -> str:
+    """The beginning of its arguments, without the outer brackets."""
+    given = [_bare(getattr(job, f"{name}_start", "")) for name in ("args", "kwargs")]
+    return ", ".join(text for text in given if text)
+
+
+def _bare(start: str) -> str:
+    whole = len(start) < LONGEST_START
+    return start[1:-1] if whole else f"{start[1:]}…"

@@ -16,6 +16,7 @@ from django.db.models.functions import Cast, Coalesce
 from pool.conf import database_alias
 from pool.domain.states import DEAD_LETTERS
 from pool.models import Job
+from pool.store.job_list import briefly
 
 MOST_LOOKED_AT = 5000
 """Dead letters of each kind that are counted; what is older is left out."""
@@ -68,7 +69,7 @@ def dead_ids(task: str, error: str, most: int) -> list[uuid.UUID]:
 
 def dead_jobs(task: str, error: str, most: int) -> list[Job]:
     """Read the newest jobs of a group."""
-    return list(_all().filter(pk__in=dead_ids(task, error, most)).order_by("-id").defer("args", "kwargs", "result"))
+    return list(briefly(_all().filter(pk__in=dead_ids(task, error, most))).order_by("-id"))
 
 
 def _all() -> QuerySet[Job]:

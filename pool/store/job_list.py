@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Self
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, TextField
+from django.db.models.functions import Cast, Substr
 
 from pool.conf import database_alias
 from pool.domain.errors import InvalidOption
@@ -23,6 +24,8 @@ MOST_LOOKED_AT = 50_000
 
 HEAVY = ("args", "kwargs", "result", "metadata", "usage", "backoff", "requires")
 """Columns that a brief list does not read."""
+LONGEST_START = 100
+"""Characters of the arguments that it reads instead, as `args_start` and `kwargs_start`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +44,15 @@ def list_jobs(*, cursor: str | None = None, limit: int = 50, brief: bool = False
     """
     limit = max(1, min(limit, MOST_LISTED))
     search = _Search.of(JobFilter(**filters), cursor)
-    found = search.jobs(limit + 1, HEAVY if brief else ())
+    found = search.jobs(limit + 1, brief)
     onward = found[limit - 1].pk if len(found) > limit else search.stop
     return _page(found[:limit], search, onward)
+
+
+def briefly(jobs: QuerySet[Job]) -> QuerySet[Job]:
+    """Read no more of each job than a line of a list shows."""
+    starts = {f"{name}_start": Substr(Cast(name, TextField()), 1, LONGEST_START) for name in ("args", "kwargs")}
+    return jobs.defer(*HEAVY).annotate(**starts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +70,8 @@ class _Search:
         search = cls(wanted, newer, edge)
         return search if wanted.is_exact else cls(wanted, newer, edge, search._furthest())
 
-    def jobs(self, limit: int, unread: tuple[str, ...] = ()) -> list[Job]:
-        found = [job for jobs in self.queries() for job in jobs.defer(*unread)[:limit]]
+    def jobs(self, limit: int, brief: bool = False) -> list[Job]:
+        found = [job for jobs in self.queries() for job in (briefly(jobs) if brief else jobs)[:limit]]
         return list(islice(sorted(found, key=lambda job: job.pk, reverse=not self.newer), limit))
 
     def queries(self) -> list[QuerySet[Job]]:

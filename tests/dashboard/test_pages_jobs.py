@@ -114,7 +114,7 @@ def test_long_searches_stop_and_offer_to_go_on(operator: Client, monkeypatch: py
 def test_line_tells_how_long_a_job_waited_and_ran_and_what_it_died_of(operator: Client) -> None:
     a_job(JobStatus.FAILED, error=an_error("shop.errors.Declined"), tenant="acme", attempts=4)
     page = operator.get("/dashboard/jobs/").content.decode()
-    for words in (">1 s<", ">2 s<", ">Declined<", "acme", "4 of 4"):
+    for words in (">1 s<", ">2 s<", ">Declined: No money left<", "acme", "4 of 4"):
         assert words in page
 
 

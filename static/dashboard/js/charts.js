@@ -125,6 +125,6 @@ function placed(layout) {
   const made = structuredClone(layout);
   for (const name of ["xaxis", "xaxis2"]) if (made[name]?.range) made[name].range = made[name].range.map(local);
   for (const shape of made.shapes ?? []) [shape.x0, shape.x1] = [local(shape.x0), local(shape.x1)];
-  for (const sign of made.annotations ?? []) sign.x = local(sign.x);
+  for (const sign of made.annotations ?? []) if (sign.xref !== "paper") sign.x = local(sign.x);
   return made;
 }

@@ -83,8 +83,13 @@ export class Live {
         if (answer.status === 401 || answer.status === 403) {
           clearInterval(this.polling);
           this.ended = "signed out";
-        } else if (answer.ok) this.take(await answer.json());
-      } catch { /* the badge tells */ }
+        } else if (answer.ok) {
+          this.take(await answer.json());
+          this.tries = Math.min(this.tries, TRIES_BEFORE_POLLING);
+          // The server is back: the socket need not wait for its turn.
+          if (this.socket === null && this.lost) { this.lost = false; this.open(); }
+        } else this.lost = true;
+      } catch { this.lost = true; }
     };
     this.polling = setInterval(ask, POLL_MS);
     ask();
@@ -124,8 +129,9 @@ export class Live {
       return ["stale", `stale since ${this.staleFrom.toTimeString().slice(0, 8)}`];
     }
     const seconds = `${(silent / 1000).toFixed(1)} s`;
-    if (this.polling) return ["polling", `asked ${seconds} ago`];
-    if (!this.last || (!this.socket && silent > 1500)) return ["catching", "catching up"];
+    if (this.polling && silent < POLL_MS + 800) return ["polling", `asked ${seconds} ago`];
+    if (this.socket?.readyState !== WebSocket.OPEN && silent > 1500) return ["catching", "disconnected"];
+    if (!this.last || silent > 2500) return ["catching", "catching up"];
     return ["live", `live ${seconds}`];
   }
 }
