@@ -341,7 +341,7 @@ def _template(palette: Palette, **data: Sequence[Any]) -> go.layout.Template:
         "xaxis": x_axis,
         "yaxis": y_axis,
         "shapedefaults": {"line": {"color": palette.mark}, "opacity": 0.5},
-        "annotationdefaults": {"font": {"color": palette.mark, "size": 12}},
+        "annotationdefaults": {"font": {"color": palette.muted, "size": 12}, "bgcolor": faded(palette.surface, 0.75)},
     }  # fmt: skip
     return go.layout.Template(layout=layout, data=data)
 

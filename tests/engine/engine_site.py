@@ -8,7 +8,7 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from tests.acceptance.site import ROOT, Site
 from tests.engine import ledgers, reads
 
 TASKS = "tests.engine.tasks."
+SHORT_TASK = f"{TASKS}usually_short"
 
 SHORT = {
     "POOL_TASK_MODULES": "tests.engine.tasks",
@@ -76,6 +77,16 @@ class EngineSite(Site):
     def lines(self) -> list[ledgers.Line]:
         """What the tasks wrote into the ledger of this site."""
         return ledgers.read(self.ledger)
+
+    def teach_short(self, jobs: int = 200) -> None:
+        """Let the pool learn that jobs of `usually_short` are short: from then on it hands out several at once."""
+        self.enqueue_many(SHORT_TASK, [([], {})] * jobs, {"queue_name": "lessons"})
+        self.wait_until(lambda: not self.do(reads.unfinished, "lessons"), "the lessons to be over")
+
+    def statuses_of(self, jobs: Sequence[str]) -> dict[str, str]:
+        """The statuses of all these jobs at one moment."""
+        found: dict[str, str] = self.do(reads.statuses_of, list(jobs))
+        return found
 
     def recount(self) -> reads.Recount:
         """The kept counters beside what the rows say."""

@@ -41,6 +41,20 @@ def recount() -> Recount:
     return Recount({queue: {name: sums[name] for name in names} for queue, sums in kept.items()}, counted)
 
 
+def unfinished(queue: str) -> int:
+    """Jobs of a queue that have not ended."""
+    from pool.domain.states import TERMINAL
+    from pool.models import Job
+
+    return Job.objects.filter(queue=queue).exclude(status__in=TERMINAL).count()
+
+
+def statuses_of(jobs: list[str]) -> dict[str, str]:
+    from pool.models import Job
+
+    return {str(job): status for job, status in Job.objects.filter(pk__in=jobs).values_list("id", "status")}
+
+
 def outcomes() -> dict[str, int]:
     """How often attempts of all jobs ended in which way."""
     from pool.models import Attempt

@@ -7,7 +7,7 @@ import pytest
 
 from pool.store.operate import CancelAnswer
 from tests.engine import reads
-from tests.engine.engine_site import TASKS, EngineSite
+from tests.engine.engine_site import SHORT_TASK, TASKS, EngineSite
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(60)]
 
@@ -41,12 +41,6 @@ def alone() -> Iterator[EngineSite]:
 
 def own_path(site: EngineSite, name: str) -> str:
     return site.path(f"{name}-{time.monotonic_ns()}")
-
-
-def make_known_as_short(site: EngineSite) -> None:
-    """Let the pool learn that jobs are short here, so that it hands out several at once."""
-    for job in site.enqueue_many(TASKS + "usually_short", [([], {})] * 200):
-        site.wait_for_job(job)
 
 
 def cancel(site: EngineSite, job: str) -> CancelAnswer:
@@ -131,7 +125,7 @@ def test_jobs_after_one_that_timed_out_are_never_hit(alone: EngineSite) -> None:
     jobs = {}
     for number in range(30):
         jobs[alone.enqueue("sleeps", 0.1, options={"timeout": 0.1, "max_attempts": 1})] = "sleeps"
-        jobs[alone.enqueue(TASKS + "usually_short")] = "short"
+        jobs[alone.enqueue(SHORT_TASK)] = "short"
         jobs[alone.enqueue("spins", 0.02 + number % 5 / 100, options={"timeout": 20})] = "spins"
     ended = {job: alone.wait_for_job(job)["status"] for job in jobs}
     assert {"COMPLETED"} == {status for job, status in ended.items() if jobs[job] != "sleeps"}
@@ -139,9 +133,9 @@ def test_jobs_after_one_that_timed_out_are_never_hit(alone: EngineSite) -> None:
 
 
 def test_jobs_behind_a_cancelled_one_are_not_hit(alone: EngineSite) -> None:
-    make_known_as_short(alone)
+    alone.teach_short()
     path = own_path(alone, "never")
-    first, *behind = alone.enqueue_many(TASKS + "usually_short", [([path], {})] + [([], {})] * 10)
+    first, *behind = alone.enqueue_many(SHORT_TASK, [([path], {})] + [([], {})] * 10)
     alone.wait_for_job(first, "RUNNING")
     assert CancelAnswer.REQUESTED == cancel(alone, first)
     assert "CANCELLED" == alone.wait_for_job(first)["status"]
@@ -219,15 +213,15 @@ def test_finished_job_stays_as_it_is(both: EngineSite) -> None:
 
 def test_job_in_a_workers_hands_but_not_begun_is_cancelled(both: EngineSite) -> None:
     """It was handed out behind one that was expected to be short; it never starts, and its neighbours do."""
-    make_known_as_short(both)
+    both.teach_short()
     path = own_path(both, "go")
     calls = [([path], {}), ([path], {})] + [([], {})] * 8
     both.do(reads.operate, "pause", "cancelled")
-    jobs = both.enqueue_many(TASKS + "usually_short", calls, options={"queue_name": "cancelled"})
+    jobs = both.enqueue_many(SHORT_TASK, calls, options={"queue_name": "cancelled"})
     both.do(reads.operate, "resume", "cancelled")
     for job in jobs[:2]:
         both.wait_for_job(job, "RUNNING")
-    chosen = next(job for job in jobs[2:] if both.job(job)["status"] == "ASSIGNED")
+    chosen = next(job for job, status in both.statuses_of(jobs[2:]).items() if status == "ASSIGNED")
     assert CancelAnswer.REQUESTED == cancel(both, chosen)
     found = both.wait_for_job(chosen, limit_s=5)
     assert ("CANCELLED", 0, None) == (found["status"], found["attempts"], found["started_at"])

@@ -11,7 +11,7 @@ import pytest
 from tests import postgres
 from tests.acceptance.processes import Process
 from tests.engine import reads
-from tests.engine.engine_site import TASKS, EngineSite, helper_pid, is_alive, kill, worker_pids
+from tests.engine.engine_site import SHORT_TASK, TASKS, EngineSite, helper_pid, is_alive, kill, worker_pids
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(90)]
 
@@ -84,11 +84,10 @@ def test_all_workers_killed_at_once_are_back_at_once(site: EngineSite) -> None:
 
 def test_jobs_not_begun_go_to_another_worker_with_no_attempt_spent(site: EngineSite) -> None:
     node = site.start_node(workers=1)
-    for job in site.enqueue_many(TASKS + "usually_short", [([], {})] * 200):
-        site.wait_for_job(job)
-    first, *behind = site.enqueue_many(TASKS + "usually_short", [([site.path("go")], {})] + [([], {})] * 10)
+    site.teach_short()
+    first, *behind = site.enqueue_many(SHORT_TASK, [([site.path("go")], {})] + [([], {})] * 10)
     site.wait_for_job(first, "RUNNING")
-    held = [job for job in behind if site.job(job)["status"] == "ASSIGNED"]
+    held = [job for job, status in site.statuses_of(behind).items() if status == "ASSIGNED"]
     assert held, "some were handed out together with the first"
     kill(worker_pids(node)[0])
     site.touch("go")
@@ -262,11 +261,10 @@ def old_file(path: Path, site: EngineSite) -> bool:
 def test_jobs_handed_out_but_not_begun_are_rescued_with_no_attempt_spent(site_on_both: EngineSite) -> None:
     site = site_on_both
     node = site.start_node(workers=1)
-    for job in site.enqueue_many(TASKS + "usually_short", [([], {})] * 200):
-        site.wait_for_job(job)
-    first, *behind = site.enqueue_many(TASKS + "usually_short", [([site.path("go")], {})] + [([], {})] * 10)
+    site.teach_short()
+    first, *behind = site.enqueue_many(SHORT_TASK, [([site.path("go")], {})] + [([], {})] * 10)
     site.wait_for_job(first, "RUNNING")
-    held = [job for job in behind if site.job(job)["status"] == "ASSIGNED"]
+    held = [job for job, status in site.statuses_of(behind).items() if status == "ASSIGNED"]
     assert held
     kill_and_see_all_go(site, node)
     site.touch("go")

@@ -2,24 +2,16 @@
 
 import pytest
 
-from tests.engine.engine_site import TASKS, EngineSite
+from tests.engine.engine_site import SHORT_TASK, EngineSite
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(60)]
-
-SHORT = TASKS + "usually_short"
-
-
-def make_known_as_short(site: EngineSite, jobs: int = 300) -> None:
-    """Let the pool learn that jobs are short here, so that it hands out several at once."""
-    for job in site.enqueue_many(SHORT, [([], {})] * jobs):
-        site.wait_for_job(job)
 
 
 def test_long_job_does_not_hold_up_short_ones_behind_it(site: EngineSite) -> None:
     """With a free worker beside it, what it holds goes there at once."""
     site.start_node(workers=2)
-    make_known_as_short(site)
-    long, *short = site.enqueue_many(SHORT, [([site.path("go")], {})] + [([], {})] * 60)
+    site.teach_short()
+    long, *short = site.enqueue_many(SHORT_TASK, [([site.path("go")], {})] + [([], {})] * 60)
     found = [site.wait_for_job(job, limit_s=3) for job in short]
     assert {("COMPLETED", 1)} == {(job["status"], job["attempts"]) for job in found}
     site.wait_for_job(long, "RUNNING")
@@ -30,10 +22,10 @@ def test_long_job_does_not_hold_up_short_ones_behind_it(site: EngineSite) -> Non
 def test_jobs_behind_the_only_worker_are_given_back_for_others(site: EngineSite) -> None:
     """With no free worker they wait in the database, where a new worker or another node finds them."""
     node = site.start_node(workers=1)
-    make_known_as_short(site)
-    long, *short = site.enqueue_many(SHORT, [([site.path("go")], {})] + [([], {})] * 20)
+    site.teach_short()
+    long, *short = site.enqueue_many(SHORT_TASK, [([site.path("go")], {})] + [([], {})] * 20)
     site.wait_for_job(long, "RUNNING")
-    site.wait_until(lambda: {site.job(job)["status"] for job in short} == {"PENDING"}, "them to be given back")
+    site.wait_until(lambda: {"PENDING"} == set(site.statuses_of(short).values()), "them to be given back")
     assert {0} == {site.job(job)["attempts"] for job in short}
     other = site.start_node(workers=1)
     assert {("COMPLETED", 1)} == {
@@ -57,7 +49,7 @@ def test_jobs_of_unknown_length_go_to_free_workers_only(site: EngineSite) -> Non
 
 def test_urgent_job_does_not_wait_behind_a_burst(site: EngineSite) -> None:
     site.start_node(workers=1)
-    make_known_as_short(site)
+    site.teach_short()
     burst = site.enqueue_many("sleeps", [([0.01], {})] * 200)
     urgent = site.enqueue("returns", 1, options={"priority": "high"})
     found = site.wait_for_job(urgent, limit_s=3)

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from tests.engine import reads
-from tests.engine.engine_site import TASKS, EngineSite, cpu_s, kill, worker_pids
+from tests.engine.engine_site import SHORT_TASK, TASKS, EngineSite, cpu_s, kill, worker_pids
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(60)]
 
@@ -47,15 +47,12 @@ def test_running_job_may_end_and_nothing_new_begins(site_on_both: EngineSite, nu
 def test_jobs_in_hand_but_not_begun_go_back_unspent(site_on_both: EngineSite) -> None:
     site = site_on_both
     node = site.start_node(workers=2)
-    for job in site.enqueue_many(TASKS + "usually_short", [([], {})] * 300):
-        site.wait_for_job(job)
+    site.teach_short()
     path = site.path("go")
-    jobs = site.enqueue_many(TASKS + "usually_short", [([path], {})] * 40)
-    site.wait_until(lambda: site.statuses().get("RUNNING") == 2, "two to run")
-    assigned = site.statuses().get("ASSIGNED", 0)
-    assert assigned > 0, "some were handed out behind the two"
+    jobs = site.enqueue_many(SHORT_TASK, [([path], {})] * 40)
+    site.wait_until(lambda: {"RUNNING", "ASSIGNED"} <= set(site.statuses_of(jobs).values()), "some behind the two")
     node.send(signal.SIGTERM)
-    site.wait_until(lambda: site.statuses().get("ASSIGNED", 0) == 0, "them to be given back", limit_s=3)
+    site.wait_until(lambda: "ASSIGNED" not in site.statuses_of(jobs).values(), "them to be given back", limit_s=3)
     site.touch("go")
     assert 0 == node.wait()
     found = [site.job(job) for job in jobs]
