@@ -51,7 +51,7 @@ def failure(kind: type[BaseException], message: str = "", traceback: str = "") -
     return Failure(f"{kind.__module__}.{kind.__qualname__}", message or (kind.__doc__ or "").strip(), traceback)
 
 
-class Ended(msgspec.Struct, frozen=True):
+class Ended(msgspec.Struct, frozen=True, gc=False):
     """One attempt that ended. Times are seconds since 1970, None when the attempt never began."""
 
     job: ClaimedJob
@@ -67,7 +67,7 @@ class Ended(msgspec.Struct, frozen=True):
     retryable: bool = True
 
 
-class Verdict(msgspec.Struct, frozen=True):
+class Verdict(msgspec.Struct, frozen=True, gc=False):
     """What becomes of the job after one attempt."""
 
     status: JobStatus

@@ -20,13 +20,14 @@ class Estimates:
     def __init__(self) -> None:
         self.by_task: dict[str, float] = {}
 
-    def learn(self, task: str, run_us: float) -> None:
+    def learn(self, task: str, run_us: float) -> float:
+        """Note what a job took; what the next one is expected to cost."""
         cost = run_us + OVERHEAD_US
         known = self.by_task.get(task)
-        if known is None or cost > known * 8:
-            self.by_task[task] = cost
-        else:
-            self.by_task[task] = known + (cost - known) * SMOOTHING
+        if known is not None and cost <= known * 8:
+            cost = known + (cost - known) * SMOOTHING
+        self.by_task[task] = cost
+        return cost
 
     def of(self, task: str) -> float | None:
         """Expected cost of one job of the task, or None while nothing is known."""

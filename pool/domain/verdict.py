@@ -10,6 +10,8 @@ from pool.domain.states import JobStatus, Outcome
 MAX_INTERRUPTIONS = 20
 """Attempts that our own shutdown may cut short before they count against the budget like any other."""
 
+COMPLETED = Verdict(JobStatus.COMPLETED)
+
 UNKNOWN_TASK_DELAY_S = 30.0
 """How long a job whose task no worker knows goes out of the way before it is looked at again."""
 
@@ -18,7 +20,7 @@ def judge(ended: Ended, default: Backoff) -> Verdict:
     """Decide the job's next status from how the attempt ended and what is left of its budget."""
     job, outcome = ended.job, ended.outcome
     if outcome is Outcome.SUCCEEDED:
-        return Verdict(JobStatus.COMPLETED)
+        return COMPLETED
     if outcome is Outcome.CANCELLED:
         return Verdict(JobStatus.CANCELLED, refund=ended.started_at is None)
     if outcome is Outcome.INTERRUPTED:

@@ -2,10 +2,15 @@
 
 import os
 import socket
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from django.db import DatabaseError, InterfaceError
+
 from pool.domain.errors import NotReady
+from pool.engine.clock import Now
+from pool.engine.ears import Ears
 from pool.store.database import Database
 from pool.store.doorbell import BELL_PREFIX, CHANNEL
 
@@ -41,18 +46,40 @@ class Bell:
         self.path.unlink(missing_ok=True)
 
 
-def listen(db: Database) -> int:
-    """Subscribe to PostgreSQL's notifications; the descriptor that becomes readable with them."""
-    with db.errors:
-        db.raw.execute(f"LISTEN {CHANNEL}")
-    return int(db.raw.fileno())
+class Notices:
+    """PostgreSQL's notifications: what other hosts ring. Heard on the node's own connection, whichever it is now."""
 
+    def __init__(self, db: Database, ears: Ears, rung: Callable[[set[str]], None]) -> None:
+        self.db, self.ears, self.rung = db, ears, rung
+        self._descriptor = -1
+        db.on_close = self.forget
 
-def notified(db: Database) -> set[str]:
-    """What other hosts rang."""
-    rings: set[str] = set()
-    connection = db.raw.pgconn
-    connection.consume_input()
-    while notice := connection.notifies():
-        rings.add(notice.extra.decode("ascii", "ignore"))
-    return rings
+    def listen(self) -> None:
+        """Subscribe, unless that is done."""
+        if self.db.is_sqlite or self._descriptor >= 0:
+            return
+        try:
+            with self.db.errors:
+                self.db.raw.execute(f"LISTEN {CHANNEL}")
+            self._descriptor = int(self.db.raw.fileno())
+        except (DatabaseError, InterfaceError, OSError):
+            return
+        self.ears.watch(self._descriptor, self._hear)
+
+    def forget(self) -> None:
+        self.ears.forget(self._descriptor)
+        self._descriptor = -1
+
+    def _hear(self, _now: Now) -> None:
+        try:
+            self.rung(self._notified())
+        except Exception:  # noqa: BLE001  a broken connection shows in the next turn and is mended there
+            self.forget()
+
+    def _notified(self) -> set[str]:
+        rings: set[str] = set()
+        connection = self.db.raw.pgconn
+        connection.consume_input()
+        while notice := connection.notifies():
+            rings.add(notice.extra.decode("ascii", "ignore"))
+        return rings

@@ -76,8 +76,7 @@ class Dispatch:
         self.ready[:0] = jobs
 
     def learn(self, task: str, run_us: float) -> None:
-        self.estimates.learn(task, run_us)
-        cost = self.estimates.by_task[task]
+        cost = self.estimates.learn(task, run_us)
         mean = self.mean_us
         self.mean_us = cost if mean is None or cost > mean * 8 else mean + (cost - mean) * MEAN_WEIGHT
 

@@ -9,6 +9,8 @@ import socket
 from contextlib import suppress
 from dataclasses import dataclass
 
+import msgspec
+
 from pool.domain.jobs import ClaimedJob
 from pool.domain.stages import Stage
 from pool.domain.states import Outcome, WorkerState
@@ -22,8 +24,7 @@ MESSAGE_BYTES = 2**20
 """Arguments in one message of jobs: far below the limit of a frame."""
 
 
-@dataclass(slots=True)
-class Held:
+class Held(msgspec.Struct, gc=False):
     """A job in a worker's hands, begun or not."""
 
     job: ClaimedJob

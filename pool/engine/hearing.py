@@ -32,9 +32,11 @@ class Hearing:
 
     def facts(self, handle: Handle, facts: list[Fact], now: Now) -> None:
         for fact in facts:
+            # Nearly every fact is one, and patterns are tried in turn.
+            if type(fact) is JobDone:
+                self._done(handle, fact, now)
+                continue
             match fact:
-                case JobDone():
-                    self._done(handle, fact, now)
                 case JobFailed():
                     self._failed(handle, fact, now)
                 case JobTold(seq, said, usage):
@@ -76,13 +78,13 @@ class Hearing:
             return
         handle.jobs_completed += 1
         self.staffing.budget.worked()
-        self._measure(held, fact.started, fact.ended, now)
+        began = self._measure(held, fact.started, fact.ended, now)
         self.ledger.ended(
             Ended(
                 held.job,
                 Outcome.SUCCEEDED,
                 handle.worker,
-                now.wall_of(fact.started),
+                began,
                 now.wall_of(fact.ended),
                 result=fact.result,
                 cpu_ms=fact.cpu / 1e6,
@@ -97,7 +99,7 @@ class Hearing:
             return
         handle.jobs_failed += 1
         self.staffing.budget.worked()
-        self._measure(held, fact.started, fact.ended, now)
+        began = self._measure(held, fact.started, fact.ended, now)
         if fact.tainted:
             handle.retiring = handle.retiring or fact.kind
         self.ledger.ended(
@@ -105,7 +107,7 @@ class Hearing:
                 held.job,
                 Outcome(fact.outcome),
                 handle.worker,
-                now.wall_of(fact.started),
+                began,
                 now.wall_of(fact.ended),
                 failure=Failure(fact.kind, fact.message, fact.traceback),
                 cpu_ms=fact.cpu / 1e6,
@@ -115,7 +117,8 @@ class Hearing:
         )
         handle.usage = None
 
-    def _measure(self, held: Held, started: int, ended: int, now: Now) -> None:
+    def _measure(self, held: Held, started: int, ended: int, now: Now) -> float:
+        """Note the times of an attempt; when it began, in seconds since 1970."""
         job = held.job
         run_us = (ended - started) // 1000
         begun_at = now.wall_of(started)
@@ -123,6 +126,7 @@ class Hearing:
         dispatch_us = max((started - held.handed_ns) // 1000, 0)
         self.meter.ended(job.queue, job.task, wait_us, run_us, wait_us + run_us, dispatch_us)
         self.dispatch.learn(job.task, run_us)
+        return begun_at
 
     def _said(self, handle: Handle, seq: int, said: list[tuple[float, str, str]]) -> None:
         held = handle.held.get(seq)

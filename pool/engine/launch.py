@@ -1,5 +1,6 @@
 """Start a node in this process, after making sure that it can work: database, schema, run folder."""
 
+import gc
 from contextlib import suppress
 
 from django.db import DatabaseError, InterfaceError, connections
@@ -10,6 +11,9 @@ from pool.conf import get_config, run_dir
 from pool.domain.errors import NotReady
 from pool.engine import linux
 from pool.engine.node import Node
+
+COLLECT_AFTER = (100_000, 50, 50)
+"""Objects, and collections of the younger generation, before the next one."""
 
 log = logs.get_logger(__name__)
 
@@ -30,12 +34,20 @@ def require_schema(alias: str) -> None:
         raise NotReady(f"The database is not migrated ({names} is missing). Run: manage.py migrate")
 
 
+def spare_the_collector() -> None:
+    """Look for rings of garbage rarely, and only among what is new: the loop makes none, and rows by the thousand."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*COLLECT_AFTER)
+
+
 def new_node(workers: int | None = None) -> Node:
     """Make sure that a node can work here, and make it. Raises NotReady, InvalidConfig."""
     config = get_config()
     logs.configure("node")
     require_schema(config.database)
     linux.raise_file_limit()
+    spare_the_collector()
     return Node(config, run_dir(), workers or config.workers)
 
 

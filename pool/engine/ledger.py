@@ -59,6 +59,9 @@ class Wanted:
     fold: bool = False
     report: Report | None = None
 
+    def __bool__(self) -> bool:
+        return bool(self.jobs or self.promote or self.discover or self.fold or self.report)
+
 
 @dataclass(slots=True)
 class Answer:

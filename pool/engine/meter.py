@@ -16,6 +16,7 @@ from pool.domain import histogram
 from pool.domain.histogram import Counts
 from pool.domain.states import WorkerState
 from pool.domain.window import Window
+from pool.engine.counters import Counters
 from pool.store.nodes import WorkerRow
 
 MEASURES = ("wait", "run", "total", "dispatch")
@@ -30,29 +31,6 @@ SERIES_A_SECOND = 40
 
 Data = dict[str, Any]
 Histograms = dict[str, dict[str, dict[str, str]]]
-
-
-@dataclass(slots=True)
-class Counters:
-    """Since the node started. The loop adds to these as it goes."""
-
-    submitted: int = 0
-    claimed: int = 0
-    recorded: int = 0
-    completed: int = 0
-    failed: int = 0
-    timeout: int = 0
-    cancelled: int = 0
-    retried: int = 0
-    spawned: int = 0
-    lost: int = 0
-    fenced: int = 0
-    executed: int = 0
-    """Attempts that ran, counted by the meter itself."""
-
-    @property
-    def finished(self) -> int:
-        return self.completed + self.failed + self.timeout
 
 
 @dataclass(frozen=True, slots=True)

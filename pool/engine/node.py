@@ -14,24 +14,24 @@ from django.db import DatabaseError, InterfaceError
 from pool.domain.config import WORKER_CEILING, PoolConfig
 from pool.domain.errors import NotReady
 from pool.domain.retry import Backoff
-from pool.domain.states import JobStatus, NodeState, WorkerState
+from pool.domain.states import NodeState
 from pool.engine import bell as bells
 from pool.engine import clock, linux
+from pool.engine.agenda import Agenda
 from pool.engine.clock import Now
 from pool.engine.control import Asked, Control
 from pool.engine.dispatch import Dispatch
 from pool.engine.ears import Ears
 from pool.engine.hearing import Hearing
 from pool.engine.kin import Kin, clear_files, new_identity, slots_path
+from pool.engine.leaving import Leaving
 from pool.engine.ledger import Answer, Ledger, Wanted
 from pool.engine.links import Links
-from pool.engine.messages import Recall
 from pool.engine.meter import Meter
-from pool.engine.pipe import Closed
-from pool.engine.reporting import EVERY_S, Reporting
+from pool.engine.reporting import Reporting
 from pool.engine.roster import Roster
 from pool.engine.signals import Signals
-from pool.engine.slot import DRAINING, Slots
+from pool.engine.slot import Slots
 from pool.engine.staffing import Staffing
 from pool.engine.undertaker import Undertaker
 from pool.engine.watch import Watch
@@ -47,13 +47,10 @@ SPARE_SLOTS = 64
 LOOK_S = 0.05
 """Between two looks at the workers while one of them is busy."""
 
-GIVE_UP_S = 10.0
-"""A node that cannot write its last outcomes waits this long after the drain time; its successor rescues the rest."""
+ENTRY_S = 10.0
+"""A node that the database does not let in for so long says so and ends."""
 
 DISOWNED_EXIT = 3
-
-LOOK_AHEAD_S = 0.02
-"""Under load, between two looks for queues never met and for the next scheduled job."""
 
 FENCE_MARGIN_S = 5.0
 """Before its lease ends a node that cannot renew it stops its workers, so that they are dead when it does."""
@@ -64,13 +61,12 @@ class Node:
         self.config, self.folder = config, folder
         self.me = new_identity(folder)
         self.db = Database(config.database)
-        self.db.on_close = self._stop_listening
         self.clock = clock.now
         self.ears = Ears()
         now = self.clock()
         self.born_at = now.mono
         backoff = Backoff(config.backoff_base_s, config.backoff_factor, config.backoff_cap_s, config.backoff_jitter)
-        self.slots = Slots(slots_path(self.me), self._slot_count())
+        self.slots = Slots(slots_path(self.me), WORKER_CEILING + SPARE_SLOTS)
         self.slots.hold()
         self.bell = bells.Bell(folder, self.me.id)
         self.roster = Roster(self.slots.count)
@@ -88,18 +84,15 @@ class Node:
         self.reporting = Reporting(self.roster, self.staffing, self.ledger, self.meter, config)
         self.control = Control(self.db, self.me.id, self.roster, self.ledger, self.dispatch, self.staffing, self.watch)
         self.links = Links(self.ears, self.roster, self.staffing, self.hearing, self.undertaker, self.reporting)
+        self.agenda = Agenda(self.roster, self.ledger, self.dispatch, self.staffing, self.reporting, config)
+        self.leaving = Leaving(
+            self.roster, self.ledger, self.dispatch, self.staffing, self.undertaker, self.watch, config
+        )
+        self.notices = bells.Notices(self.db, self.ears, self._rung)
         self.kin = Kin(self.me, config.lease_s, backoff)
         self.state = NodeState.STARTING
         self.done = False
-        self.rung = True
-        self.hungry = True
-        self.control_due = self.poll_due = self.look_due = 0.0
-        self.next_due: float | None = None
-        self.look_ahead = True
-        self.look_ahead_due = 0.0
-        self.fold_again = False
-        self.leave_at: float | None = None
-        self.listening = -1
+        self.control_due = self.look_due = 0.0
         self.disowned = False
         self.exit_code = 0
 
@@ -138,7 +131,7 @@ class Node:
         now = self.clock()
         self.ledger.event(now.wall, "node.started", data={"host": self.me.host, "pid": self.me.pid})
         self._rescue_kin(now)
-        self._listen()
+        self.notices.listen()
         self.links.open_helpers(now)
         self.state = NodeState.RUNNING
         log.info("node.started", pid=self.me.pid, workers=self.staffing.wanted, database=self.db.vendor)
@@ -153,7 +146,7 @@ class Node:
                 return
             except (DatabaseError, InterfaceError) as error:
                 self.db.close()
-                if self.signals.stops or now.mono - self.born_at > GIVE_UP_S:
+                if self.signals.stops or now.mono - self.born_at > ENTRY_S:
                     raise NotReady(f"The database does not let the node in: {' '.join(str(error).split())}") from error
             self.ears.listen(LOOK_S)
 
@@ -165,7 +158,7 @@ class Node:
     def rest_s(self, now: Now) -> float:
         """How long the loop may wait."""
         # A database that does not answer is not asked again before its pause is over.
-        until = [self.control_due, max(self._settle_due(now), self.ledger.retry_at)]
+        until = [self.control_due, max(self.agenda.due(now, self.state), self.ledger.retry_at)]
         if self.roster.holding() or self.undertaker.is_busy or len(self.roster) != self.staffing.wanted:
             until.append(max(self.look_due, now.mono + 0.001))
         if (deadline := self.watch.next_deadline()) is not None:
@@ -179,13 +172,13 @@ class Node:
             self._answer(self.control.look(now), now)
             self._fence(now)
             self._rescue_kin(now)
-            self._listen()
+            self.notices.listen()
         if self.signals.take_reload():
             self.reload()
         if self.signals.stops:
             self.drain(now)
-        if self.signals.stops > 1 and self.leave_at is not None:
-            self.leave_at = min(self.leave_at, now.mono)
+        if self.signals.stops > 1:
+            self.leaving.hurry(now)
 
     def look(self, now: Now) -> None:
         """Look after the workers: what runs too long, who is silent, who is dead."""
@@ -197,14 +190,12 @@ class Node:
         self.undertaker.tend(now)
         self.dispatch.give_back_late(now)
         if self.state is NodeState.DRAINING:
-            self._go_on_draining(now)
+            self.done = self.leaving.go_on(now)
 
     def settle(self, now: Now) -> None:
         """One transaction: record, promote, claim, report."""
         wanted = self._wanted(now)
-        if not (
-            self.ledger.pending or wanted.jobs or wanted.promote or wanted.discover or wanted.fold or wanted.report
-        ):
+        if not (self.ledger.pending or wanted):
             return
         begun = time.perf_counter()
         answer = self.ledger.settle(wanted, now.wall, now.mono, self._held)
@@ -214,7 +205,8 @@ class Node:
         self.reporting.last_claim_ok = now.mono
         if wanted.report is not None:
             self.undertaker.ended_workers.clear()
-        self._learn(answer, wanted)
+        self._count(answer)
+        self.agenda.learn(answer, wanted, self.clock())
         self.dispatch.take(answer.claimed, now)
 
     def staff(self, now: Now) -> None:
@@ -227,18 +219,12 @@ class Node:
         self.staffing.see_off(now.mono)
 
     def drain(self, now: Now) -> None:
-        """Take nothing new; give back what has not begun; let the rest end within the drain time."""
+        """Take nothing new, and leave when what runs has ended."""
         if self.state is NodeState.DRAINING:
             return
         self.state = NodeState.DRAINING
-        self.leave_at = now.mono + self.config.drain_s
         self.look_due = 0.0
-        log.info("node.draining", running=len(self.roster.holding()), limit_s=self.config.drain_s)
-        self.dispatch.give_back_all(now)
-        for handle in self.roster:
-            handle.slot.words[DRAINING] = 1
-            with suppress(Closed):
-                handle.side.send(Recall())
+        self.leaving.begin(now)
 
     def reload(self) -> None:
         """Load the code again: a new nursery first, then new workers, busy ones after their job."""
@@ -262,77 +248,21 @@ class Node:
             clear_files(self.me)
         log.info("node.stopped", clean=is_clean)
 
-    def _settle_due(self, now: Now) -> float:
-        """Monotonic time at which the database is needed next."""
-        if self.ledger.pending or self.fold_again:
-            return now.mono
-        until = [now.mono if self.reporting.last is None else self.reporting.last + EVERY_S]
-        if self.state is NodeState.RUNNING and self.staffing.tasks:
-            if self.rung and self.roster.has_idle():
-                return now.mono
-            until.append(self.poll_due)
-            if self.look_ahead:
-                until.append(self.look_ahead_due)
-            if self.next_due is not None:
-                until.append(now.mono + self.next_due - now.wall)
-        return min(until)
-
     def _wanted(self, now: Now) -> Wanted:
-        wanted = Wanted(fold=self.fold_again)
-        poll = now.mono >= self.poll_due
+        wanted = self.agenda.wanted(now, self.state)
         if self.reporting.due(now):
             wanted.report = self.reporting.make(now, self.state, self.undertaker.ended_workers)
             wanted.fold = True
             self.staffing.recycle(now.mono)
             self.staffing.look_at_loading(now.mono)
-        if self.state is not NodeState.RUNNING or not self.staffing.tasks:
-            return wanted
-        due = self.next_due is not None and now.wall >= self.next_due
-        wanted.promote = poll or due
-        wanted.discover = self.look_ahead and now.mono >= self.look_ahead_due
-        if poll or due or self.rung or self.hungry or wanted.discover:
-            wanted.jobs = self.dispatch.wants()
         return wanted
 
-    def _learn(self, answer: Answer, wanted: Wanted) -> None:
-        self._count_turn(answer)
-        if wanted.promote:
-            self.poll_due = self.clock().mono + self.config.poll_s
-        if wanted.jobs:
-            self.hungry = len(answer.claimed) >= wanted.jobs
-            self.rung = False
-        elif self.rung:
-            self.hungry, self.rung = True, False
-        if wanted.fold:
-            self.fold_again = answer.folded.more
-        if answer.looked_ahead:
-            self.next_due, self.look_ahead = answer.next_due, False
-            self.look_ahead_due = self.clock().mono + LOOK_AHEAD_S
-        if any(status in (JobStatus.PENDING, JobStatus.SCHEDULED) for _, status in answer.recorded.written):
-            self.rung = self.look_ahead = True
-
-    def _count_turn(self, answer: Answer) -> None:
-        counters, recorded = self.meter.counters, answer.recorded
-        counters.claimed += len(answer.claimed)
-        counters.recorded += len(recorded.written)
-        counters.fenced += len(recorded.fenced)
-        for _, status in recorded.written:
-            self._count(status)
-        for sums in answer.folded.values():
-            counters.submitted += sums["submitted"]
-
-    def _count(self, status: JobStatus) -> None:
+    def _count(self, answer: Answer) -> None:
         counters = self.meter.counters
-        if status is JobStatus.COMPLETED:
-            counters.completed += 1
-        elif status is JobStatus.FAILED:
-            counters.failed += 1
-        elif status is JobStatus.TIMEOUT:
-            counters.timeout += 1
-        elif status is JobStatus.CANCELLED:
-            counters.cancelled += 1
-        else:
-            counters.retried += 1
+        counters.claimed += len(answer.claimed)
+        counters.fenced += len(answer.recorded.fenced)
+        counters.written(answer.recorded.statuses())
+        counters.submitted += sum(sums["submitted"] for sums in answer.folded.values())
 
     def _held(self) -> set[tuple[str, int]]:
         """Ids and epochs of the jobs this node knows it holds."""
@@ -368,51 +298,12 @@ class Node:
     def _rescue_kin(self, now: Now) -> None:
         try:
             if self.kin.rescue_lost(self.db, now.mono, now.wall):
-                self.rung = True
+                self.agenda.ring()
         except (DatabaseError, InterfaceError):
             # The ledger notices, says so and waits.
             return
 
-    def _go_on_draining(self, now: Now) -> None:
-        self.dispatch.give_back_all(now)
-        late = self.leave_at is not None and now.mono > self.leave_at + GIVE_UP_S
-        if (self.roster.holding() or self.undertaker.graves) and not late:
-            if self.leave_at is not None and now.mono >= self.leave_at:
-                self.watch.interrupt_all()
-            return
-        self.staffing.replace_all("node stops")
-        self.staffing.give_up_starting()
-        for handle in self.roster:
-            if handle.state is WorkerState.STARTING:
-                handle.kill("node stops")
-        self.done = late or (not self.roster.holding() and not len(self.roster) and not self.ledger.pending)
-
-    def _hear_notice(self, _now: Now) -> None:
-        try:
-            self._rung(bells.notified(self.db))
-        except Exception:  # noqa: BLE001  a broken connection shows in the next turn and is mended there
-            self._stop_listening()
-
     def _rung(self, reasons: set[str]) -> None:
         if "control" in reasons:
             self.control_due = 0.0
-        self.rung = self.look_ahead = True
-
-    def _listen(self) -> None:
-        """Listen on the connection we have now; it may be a new one."""
-        if self.db.is_sqlite or self.listening >= 0:
-            return
-        try:
-            self.listening = bells.listen(self.db)
-        except (DatabaseError, InterfaceError, OSError):
-            self.listening = -1
-            return
-        self.ears.watch(self.listening, self._hear_notice)
-
-    def _stop_listening(self) -> None:
-        self.ears.forget(self.listening)
-        self.listening = -1
-
-    @staticmethod
-    def _slot_count() -> int:
-        return WORKER_CEILING + SPARE_SLOTS
+        self.agenda.ring()

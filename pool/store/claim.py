@@ -4,6 +4,7 @@ One statement moves them to ASSIGNED with a new epoch and the attempt already co
 worker cannot be tried for ever. It reads one index range per open queue and stops at the batch, whatever waits behind.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
@@ -68,8 +69,8 @@ def claim(db: Database, node: str, most: int, deltas: Deltas, only: Sequence[str
     jobs = [ClaimedJob(*row) for row in rows]
     # RETURNING keeps no order.
     jobs.sort(key=lambda job: (-job.priority, job.rank, job.id))
-    for job in jobs:
-        deltas.add(job.queue, pending=-1, executing=1)
+    for queue, count in Counter(job.queue for job in jobs).items():
+        deltas.add(queue, pending=-count, executing=count)
     return jobs
 
 

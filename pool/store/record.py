@@ -6,7 +6,8 @@ back and records the same batch again with `careful=True`, where each row stands
 is recorded as failed instead.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -78,6 +79,10 @@ class Recorded:
     written: list[tuple[Ended, JobStatus]] = field(default_factory=list)
     fenced: list[Ended] = field(default_factory=list)
 
+    def statuses(self) -> Iterator[JobStatus]:
+        """What the rows are now."""
+        return (status for _, status in self.written)
+
 
 Ruling = tuple[Ended, Verdict]
 
@@ -93,14 +98,15 @@ def record(db: Database, node: str, rulings: Sequence[Ruling], deltas: Deltas, *
     if quick:
         _complete(db, [ended for ended, _ in quick])
         recorded.written += [(ended, JobStatus.COMPLETED) for ended, _ in quick]
+        for queue, count in Counter(ended.job.queue for ended, _ in quick).items():
+            deltas.add(queue, executing=-count, completed=count)
     for ended, verdict in others:
         status = write(db, node, ended, verdict)
         if status is None:
             recorded.fenced.append(ended)
         else:
             recorded.written.append((ended, status))
-    for ended, status in recorded.written:
-        _count(deltas, ended, status)
+            _count(deltas, ended, status)
     return recorded
 
 

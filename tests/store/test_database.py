@@ -121,7 +121,7 @@ class TestConnection:
         asked = ("journal_mode", "busy_timeout", "wal_autocheckpoint", "foreign_keys")
         found = [database.raw.execute(f"PRAGMA {name}").fetchone()[0] for name in asked]
         database.close()
-        assert found == ["wal", 250, 16_384, 1]
+        assert found == ["wal", 1, 16_384, 1]
 
     @ON_POSTGRES
     def test_to_postgresql_waits_for_nothing_long(self, alias):

@@ -1,0 +1,89 @@
+"""What the node asks of the database, and when: jobs for idle hands, jobs whose time has come, its report.
+
+Rings, polls and full batches decide whether a turn claims. The agenda is asked before each wait and before each turn,
+and told what the turn brought.
+"""
+
+from pool.domain.config import PoolConfig
+from pool.domain.states import JobStatus, NodeState
+from pool.engine.clock import Now
+from pool.engine.dispatch import Dispatch
+from pool.engine.ledger import Answer, Ledger, Wanted
+from pool.engine.reporting import EVERY_S, Reporting
+from pool.engine.roster import Roster
+from pool.engine.staffing import Staffing
+
+LOOK_AHEAD_S = 0.02
+"""Under load, between two looks for queues never met and for the next scheduled job."""
+
+GIVEN_BACK = (JobStatus.PENDING, JobStatus.SCHEDULED)
+
+
+class Agenda:
+    def __init__(
+        self,
+        roster: Roster,
+        ledger: Ledger,
+        dispatch: Dispatch,
+        staffing: Staffing,
+        reporting: Reporting,
+        config: PoolConfig,
+    ) -> None:
+        self.roster, self.ledger, self.dispatch = roster, ledger, dispatch
+        self.staffing, self.reporting, self.config = staffing, reporting, config
+        self._rung = self._hungry = self._look_ahead = True
+        self._poll_due = self._look_ahead_due = 0.0
+        self._next_due: float | None = None
+        self._fold_again = False
+
+    def ring(self) -> None:
+        """There may be jobs."""
+        self._rung = self._look_ahead = True
+
+    def due(self, now: Now, state: NodeState) -> float:
+        """Monotonic time at which the database is needed next."""
+        if self.ledger.pending or self._fold_again:
+            return now.mono
+        until = [now.mono if self.reporting.last is None else self.reporting.last + EVERY_S]
+        if self._claims(state):
+            if self._rung and self.roster.has_idle():
+                return now.mono
+            until.append(self._poll_due)
+            if self._look_ahead:
+                until.append(self._look_ahead_due)
+            if self._next_due is not None:
+                until.append(now.mono + self._next_due - now.wall)
+        return min(until)
+
+    def wanted(self, now: Now, state: NodeState) -> Wanted:
+        """What this turn asks, the report aside."""
+        wanted = Wanted(fold=self._fold_again)
+        if not self._claims(state):
+            return wanted
+        poll = now.mono >= self._poll_due
+        due = self._next_due is not None and now.wall >= self._next_due
+        wanted.promote = poll or due
+        wanted.discover = self._look_ahead and now.mono >= self._look_ahead_due
+        if poll or due or self._rung or self._hungry or wanted.discover:
+            wanted.jobs = self.dispatch.wants()
+        return wanted
+
+    def learn(self, answer: Answer, wanted: Wanted, now: Now) -> None:
+        """What the turn brought decides when to ask again."""
+        if wanted.promote:
+            self._poll_due = now.mono + self.config.poll_s
+        if wanted.jobs:
+            self._hungry = len(answer.claimed) >= wanted.jobs
+            self._rung = False
+        elif self._rung:
+            self._hungry, self._rung = True, False
+        if wanted.fold:
+            self._fold_again = answer.folded.more
+        if answer.looked_ahead:
+            self._next_due, self._look_ahead = answer.next_due, False
+            self._look_ahead_due = now.mono + LOOK_AHEAD_S
+        if any(status in GIVEN_BACK for status in answer.recorded.statuses()):
+            self.ring()
+
+    def _claims(self, state: NodeState) -> bool:
+        return state is NodeState.RUNNING and bool(self.staffing.tasks)
