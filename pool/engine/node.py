@@ -12,7 +12,6 @@ from pathlib import Path
 from django.db import DatabaseError, InterfaceError
 
 from pool.domain.config import WORKER_CEILING, PoolConfig
-from pool.domain.errors import NotReady
 from pool.domain.retry import Backoff
 from pool.domain.states import NodeState
 from pool.engine import bell as bells
@@ -22,6 +21,7 @@ from pool.engine.clock import Now
 from pool.engine.control import Asked, Control
 from pool.engine.dispatch import Dispatch
 from pool.engine.ears import Ears
+from pool.engine.entry import enter
 from pool.engine.hearing import Hearing
 from pool.engine.kin import Kin, clear_files, new_identity, slots_path
 from pool.engine.leaving import Leaving
@@ -47,9 +47,6 @@ SPARE_SLOTS = 64
 LOOK_S = 0.05
 """Between two looks at the workers while one of them is busy."""
 
-ENTRY_S = 10.0
-"""A node that the database does not let in for so long says so and ends."""
-
 DISOWNED_EXIT = 3
 
 FENCE_MARGIN_S = 5.0
@@ -64,7 +61,6 @@ class Node:
         self.clock = clock.now
         self.ears = Ears()
         now = self.clock()
-        self.born_at = now.mono
         backoff = Backoff(config.backoff_base_s, config.backoff_factor, config.backoff_cap_s, config.backoff_jitter)
         self.slots = Slots(slots_path(self.me), WORKER_CEILING + SPARE_SLOTS)
         self.slots.hold()
@@ -127,7 +123,7 @@ class Node:
         self.ears.watch(self.signals.fileno(), lambda _now: self.signals.hear())
         self.bell.open()
         self.ears.watch(self.bell.fileno(), lambda _now: self._rung(self.bell.heard()))
-        self._register()
+        enter(self.db, self.me, self.staffing.wanted, self.signals, self.ears)
         now = self.clock()
         self.ledger.event(now.wall, "node.started", data={"host": self.me.host, "pid": self.me.pid})
         self._rescue_kin(now)
@@ -135,20 +131,6 @@ class Node:
         self.links.open_helpers(now)
         self.state = NodeState.RUNNING
         log.info("node.started", pid=self.me.pid, workers=self.staffing.wanted, database=self.db.vendor)
-
-    def _register(self) -> None:
-        """Somebody may hold SQLite's lock just now, or PostgreSQL be about to start."""
-        while True:
-            now = self.clock()
-            try:
-                with self.db.transaction():
-                    nodes.register(self.db, self.me, self.staffing.wanted, now.wall)
-                return
-            except (DatabaseError, InterfaceError) as error:
-                self.db.close()
-                if self.signals.stops or now.mono - self.born_at > ENTRY_S:
-                    raise NotReady(f"The database does not let the node in: {' '.join(str(error).split())}") from error
-            self.ears.listen(LOOK_S)
 
     def hear(self, rest_s: float) -> None:
         """Wait for the next thing to happen, and take in everything that did."""
