@@ -21,7 +21,7 @@ AS_WIDE_AS_NEEDED = 10_000
 WHOLE = frozenset({"id", "worker", "node"})
 """Columns with names that are to be copied: never broken."""
 
-GREEN, RED, BLUE, AMBER, GREY = "green", "red", "blue", "yellow", "bright_black"
+GREEN, RED, BLUE, AMBER, GREY = "green", "red", "bright_blue", "yellow", "bright_black"
 STATES = {
     "SCHEDULED": ("◔", GREY),
     "BLOCKED": ("◇", AMBER),

@@ -1,7 +1,7 @@
 """What the live view shows of the pool beside its figures: the workers' lanes, the running jobs, the newest events.
 
-Read once a second by the feed of each web process for all who watch, over Django's connection, and by nobody else. A
-bounded number of statements, whatever the number of viewers, and none of them counts.
+Read once a second by the feed of each web process for all who watch, and by each `pool top`, over Django's connection.
+A bounded number of statements, whatever the number of viewers, and none of them counts.
 """
 
 from collections.abc import Sequence

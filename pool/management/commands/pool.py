@@ -15,6 +15,7 @@ VERBS = (
     "stop",
     "restart",
     "status",
+    "top",
     "scale",
     "pause",
     "resume",
