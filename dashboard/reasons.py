@@ -6,11 +6,13 @@ from datetime import datetime
 from typing import Any
 
 from pool.domain.config import PoolConfig
+from pool.domain.errors import UnknownTask
 from pool.domain.stages import Graces, Stage
 from pool.domain.states import JobStatus
 from pool.domain.wording import milliseconds, number
 from pool.models import Job
 
+UNKNOWN_TASK = f"{UnknownTask.__module__}.{UnknownTask.__qualname__}"
 AT_ONCE = "It is next: it starts as soon as a worker takes it."
 STAGES = {
     Stage.FLAG: ("Asked", "The task can see that it should end."),
@@ -50,9 +52,16 @@ def stages_of_end(job: Job, config: PoolConfig, now: datetime) -> list[EndStage]
     return [EndStage(*words, graces.before(stage), waited >= graces.before(stage)) for stage, words in STAGES.items()]
 
 
+def is_unknown(job: Job) -> bool:
+    """Whether the job waits because no worker knows its task."""
+    return job.attempts == job.attempts_base and (job.error or {}).get("type") == UNKNOWN_TASK
+
+
 def _scheduled(job: Job, now: datetime) -> str:
     left = max((job.run_at - now).total_seconds(), 0.0)
     when = f"in {milliseconds(left * 1000)}" if left else "now"
+    if job.error and is_unknown(job):
+        return f"{job.error['message']} It is looked at again {when}."
     if job.attempts > job.attempts_base:
         return f"Attempt {job.attempts} failed. The next one starts {when}."
     return f"It waits for its time: it starts {when}."
@@ -60,14 +69,16 @@ def _scheduled(job: Job, now: datetime) -> str:
 
 def _pending(job: Job, position: int | None, status: Mapping[str, Any]) -> Iterator[str]:
     pool, queue = status["pool"], status["queue"]["by_queue"].get(job.queue, {})
-    if queue.get("paused"):
+    is_paused = bool(queue.get("paused"))
+    if is_paused:
         yield f"Queue {job.queue} is paused. Nothing in it starts until somebody resumes it."
     if not pool["nodes"]:
         yield "No node is running, so nothing can start. Start one with: manage.py pool start"
         return
     if pool["shutting_down"]:
         yield "The pool finishes its jobs and takes no new ones."
-    yield _place(position, status["tasks"]["throughput"])
+    if position != 0 or not is_paused:
+        yield _place(position, None if is_paused else status["tasks"]["throughput"])
     workers = pool["workers"]
     if workers["total"] and workers["active"] >= workers["total"]:
         yield f"All {workers['total']} workers are busy." if workers["total"] > 1 else "The only worker is busy."

@@ -46,6 +46,8 @@ class Options(TypedDict, total=False):
 
 
 OPTION_NAMES = frozenset(Options.__annotations__)
+OF_THE_TASK = frozenset({"kind", "map_result"})
+"""What a task is declared with, and no job can change."""
 DJANGOS_OWN = frozenset({"priority", "queue_name", "run_after", "backend"})
 
 
@@ -63,6 +65,8 @@ class PoolTask(Task):
     metadata: Mapping[str, Any] | None = field(default=None, hash=False)
     tags: Sequence[str] | None = field(default=(), hash=False)
     kind: TaskKind = TaskKind.CUSTOM
+    map_result: Callable[[Any], Any] | None = field(default=None, hash=False, repr=False)
+    """Called in the worker with what the task returned: returns what is kept of it, or raises to fail the attempt."""
 
     depends_on: Any = field(default=None, hash=False, repr=False)
     on_parent_failure: Any = field(default=None, hash=False, repr=False)
@@ -77,6 +81,8 @@ class PoolTask(Task):
         try:
             object.__setattr__(self, "options", self._checked_options())
             object.__setattr__(self, "kind", check_kind(self.kind))
+            if self.map_result is not None and not callable(self.map_result):
+                raise InvalidOption(f"map_result must be a function of the result, not {self.map_result!r}.")
         except InvalidOption as error:
             raise InvalidTask(str(error)) from None
         object.__setattr__(self, "priority", self.options.priority)
@@ -99,6 +105,17 @@ class PoolTask(Task):
             metadata=self.metadata,
             tags=self.tags,
         )
+
+    def call(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the function here and now, and map what it returns as a worker does."""
+        return self.mapped(Task.call(self, *args, **kwargs))
+
+    async def acall(self, *args: Any, **kwargs: Any) -> Any:
+        return self.mapped(await Task.acall(self, *args, **kwargs))
+
+    def mapped(self, value: Any) -> Any:
+        """What is kept of the value that the function returned. Raises what `map_result` does."""
+        return value if self.map_result is None else self.map_result(value)
 
     def using(self, **options: Unpack[Options]) -> "PoolTask":
         """Return the same task with other options. Django's own four keep their value when they are None."""
@@ -147,8 +164,9 @@ def task(
     for name in options:
         if name == "run_after":
             raise TypeError("run_after cannot be given to @task: use .using(run_after=...) when you enqueue.")
-        if name not in OPTION_NAMES and name != "kind":
-            raise TypeError(f"@task knows no option {name!r}. It takes {', '.join(sorted(OPTION_NAMES))} and kind.")
+        if name not in OPTION_NAMES | OF_THE_TASK:
+            known = ", ".join(sorted(OPTION_NAMES | OF_THE_TASK))
+            raise TypeError(f"@task knows no option {name!r}. It takes {known}.")
 
     def make(function: Callable[..., Any]) -> PoolTask:
         wanted: type[Task] = task_backends[backend].task_class

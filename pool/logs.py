@@ -31,7 +31,7 @@ Logger = structlog.stdlib.BoundLogger
 DJANGO = ("django", "django.server")
 """Loggers to which Django gives handlers of its own."""
 
-QUIET = ("django.tasks", "django_tasks", "daphne", "asyncio")
+QUIET = ("django.tasks", "django_tasks", "django.db.backends", "daphne", "asyncio")
 """Loggers that say at INFO or DEBUG what our own lines say, or what nobody needs."""
 
 NOT_FOR_PEOPLE = ("pid", "env", "process")

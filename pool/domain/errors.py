@@ -67,6 +67,10 @@ class JobExpired(AttemptFailed):
     """The job was not started before its expires_at."""
 
 
+class JobUndeliverable(AttemptFailed):
+    """The job is undeliverable: it was given out again and again, and lost each time before it began."""
+
+
 class OutcomeRefused(AttemptFailed):
     """The database refused the outcome of the job."""
 

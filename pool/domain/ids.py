@@ -8,7 +8,9 @@ try:
 except ImportError:
     from uuid_utils.compat import uuid7
 
-__all__ = ["first_id", "new_id", "parse_id"]
+__all__ = ["first_id", "new_id", "parse_id", "spelled"]
+
+HEX_DIGITS = 32
 
 
 def new_id() -> uuid.UUID:
@@ -24,6 +26,11 @@ def parse_id(text: str) -> uuid.UUID | None:
         return uuid.UUID(str(text))
     except ValueError:
         return None
+
+
+def spelled(id: str) -> str:
+    """Write an id as people read it, with hyphens; the database may hold it without."""
+    return "-".join((id[:8], id[8:12], id[12:16], id[16:20], id[20:])) if len(id) == HEX_DIGITS else id
 
 
 def first_id(at: datetime) -> uuid.UUID:

@@ -18,6 +18,9 @@ from pool.domain.errors import InvalidPayload
 MAX_DIGITS: Final = 4300
 """Python reads no longer integer by default."""
 
+LONGEST_PLACE: Final = 60
+"""Characters of a place too deep that are shown."""
+
 _SCALARS: Final = frozenset({str, int, float, bool, type(None)})
 _PLAIN: Final = _SCALARS | {list, tuple, dict}
 _STR: Final = frozenset({str})
@@ -196,7 +199,8 @@ class _Walk:
         if id(value) in self.path:
             raise InvalidPayload(f"{place} contains itself.")
         if depth_left <= 0:
-            raise InvalidPayload(f"{place} is nested too deep: {self.max_depth} levels are allowed.")
+            shown = place if len(place) <= LONGEST_PLACE else f"{place[:LONGEST_PLACE]}…"
+            raise InvalidPayload(f"{shown} is nested too deep: {self.max_depth} levels are allowed.")
 
     def _key(self, key: Any, place: str) -> str:
         if isinstance(key, bytes):

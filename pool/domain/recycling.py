@@ -11,6 +11,10 @@ class RecycleLimits:
     max_rss: int
     """Bytes; 0 means no limit."""
 
+    def most_jobs(self, age_s: float) -> int | None:
+        """How many jobs a worker of this age may do in its life; None for any number."""
+        return self.hard_jobs if self.hard_jobs and age_s >= self.min_age_s else None
+
 
 def why_recycle(limits: RecycleLimits, *, jobs: int, age_s: float, rss: int | None, idle: bool) -> str:
     """The reason to replace a worker after its current job, or an empty string.

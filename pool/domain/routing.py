@@ -37,24 +37,26 @@ class Estimates:
 class Seat:
     """A worker as the router sees it."""
 
-    __slots__ = ("count", "key", "load_us", "taken")
+    __slots__ = ("count", "key", "load_us", "most", "taken")
 
-    def __init__(self, key: int, load_us: float, count: int) -> None:
+    def __init__(self, key: int, load_us: float, count: int, most: int) -> None:
         self.key = key
         self.load_us = load_us
         self.count = count
+        self.most = most
+        """Jobs it may hold."""
         self.taken: list[int] = []
 
     def __lt__(self, other: "Seat") -> bool:
         return (self.load_us, self.count) < (other.load_us, other.count)
 
 
-def route(costs: Sequence[float | None], seats: Iterable[Seat], ahead_us: float, most: int) -> list[int]:
+def route(costs: Sequence[float | None], seats: Iterable[Seat], ahead_us: float) -> list[int]:
     """Give jobs (by their expected cost) to seats, least loaded first; return the indexes of those left over.
 
     Each seat's `taken` lists the jobs it got. A job of unknown cost, or one longer than `ahead_us`, needs an idle seat.
     """
-    heap = [seat for seat in seats if seat.count < most]
+    heap = [seat for seat in seats if seat.count < seat.most]
     heapq.heapify(heap)
     left: list[int] = []
     for index, cost in enumerate(costs):
@@ -69,20 +71,20 @@ def route(costs: Sequence[float | None], seats: Iterable[Seat], ahead_us: float,
         seat.taken.append(index)
         seat.load_us += expected
         seat.count += 1
-        if seat.count >= most:
+        if seat.count >= seat.most:
             heapq.heappop(heap)
         else:
             heapq.heapreplace(heap, seat)
     return left
 
 
-def wanted(seats: Iterable[Seat], mean_us: float | None, ahead_us: float, most: int) -> int:
+def wanted(seats: Iterable[Seat], mean_us: float | None, ahead_us: float) -> int:
     """How many jobs to claim so that every seat has its fill, given the mean cost of late."""
     total = 0
     for seat in seats:
         if mean_us is None:
-            total += seat.count == 0
+            total += seat.count == 0 < seat.most
             continue
-        room = min(int((ahead_us - seat.load_us) / mean_us), most - seat.count)
-        total += max(room, 1 if seat.count == 0 else 0)
+        room = min(int((ahead_us - seat.load_us) / mean_us), seat.most - seat.count)
+        total += max(room, 1 if seat.count == 0 < seat.most else 0)
     return total

@@ -20,6 +20,11 @@ JOB_FRAME_BYTES = 64 * MIB
 """Longest frame between a node and its workers."""
 JOB_VALUE_BYTES = JOB_FRAME_BYTES - MIB
 """What the arguments or the result of a job may take of it: names, times and errors travel in the same frame."""
+JOB_LOG_BYTES = JOB_FRAME_BYTES // 4
+"""What may be kept of an attempt's output: it may all be one piece, and grows threefold where it has to be cleaned."""
+
+BODY_BYTES = 1 << 30
+"""More than that nobody should send to a web process that keeps all of it in memory."""
 
 
 class PerCpu(NamedTuple):

@@ -10,6 +10,9 @@ from pool.domain.states import JobStatus, Outcome
 MAX_INTERRUPTIONS = 20
 """Attempts that our own shutdown may cut short before they count against the budget like any other."""
 
+MAX_UNDELIVERED = 20
+"""How often a job may be claimed and lost before it began. Once more, and it is what ends its nodes: a dead letter."""
+
 COMPLETED = Verdict(JobStatus.COMPLETED)
 
 UNKNOWN_TASK_DELAY_S = 30.0
@@ -37,6 +40,11 @@ def judge(ended: Ended, default: Backoff) -> Verdict:
 def expired(job: ClaimedJob, now: float) -> bool:
     """Too late to start."""
     return job.expires_at is not None and job.expires_at <= now
+
+
+def undeliverable(job: ClaimedJob) -> bool:
+    """Claimed again and again without an attempt of it. The attempt that its last claim counted is not one either."""
+    return job.epoch - (job.attempts - 1) > MAX_UNDELIVERED
 
 
 def _try_again(job: ClaimedJob, default: Backoff) -> Verdict | None:

@@ -16,6 +16,9 @@ from pool.engine.staffing import Staffing
 LOOK_AHEAD_S = 0.02
 """Under load, between two looks for queues never met and for the next scheduled job."""
 
+LOOK_AGAIN_S = 0.01
+"""After a claim that passed by jobs which somebody held locked. It doubles, up to the poll's, while that goes on."""
+
 GIVEN_BACK = (JobStatus.PENDING, JobStatus.SCHEDULED)
 
 
@@ -34,6 +37,8 @@ class Agenda:
         self._rung = self._hungry = self._look_ahead = True
         self._poll_due = self._look_ahead_due = 0.0
         self._next_due: float | None = None
+        self._again_due: float | None = None
+        self._again_s = LOOK_AGAIN_S
         self._fold_again = False
 
     def ring(self) -> None:
@@ -49,6 +54,8 @@ class Agenda:
             if self._rung and self.roster.has_idle():
                 return now.mono
             until.append(self._poll_due)
+            if self._again_due is not None and self.roster.has_idle():
+                until.append(self._again_due)
             if self._look_ahead:
                 until.append(self._look_ahead_due)
             if self._next_due is not None:
@@ -64,7 +71,10 @@ class Agenda:
         due = self._next_due is not None and now.wall >= self._next_due
         wanted.promote = poll or due
         wanted.discover = self._look_ahead and now.mono >= self._look_ahead_due
-        if poll or due or self._rung or self._hungry or wanted.discover:
+        again = self._again_due is not None and now.mono >= self._again_due
+        if again:
+            self._again_due = None
+        if poll or due or again or self._rung or self._hungry or wanted.discover:
             wanted.jobs = self.dispatch.wants()
         return wanted
 
@@ -75,6 +85,7 @@ class Agenda:
         if wanted.jobs:
             self._hungry = len(answer.claimed) >= wanted.jobs
             self._rung = False
+            self._look_again(answer.passed_by, now)
         elif self._rung:
             self._hungry, self._rung = True, False
         if wanted.fold:
@@ -84,6 +95,11 @@ class Agenda:
             self._look_ahead_due = now.mono + LOOK_AHEAD_S
         if any(status in GIVEN_BACK for status in answer.recorded.statuses()):
             self.ring()
+
+    def _look_again(self, passed_by: bool, now: Now) -> None:
+        """What somebody held locked may soon be free."""
+        self._again_due = now.mono + self._again_s if passed_by else None
+        self._again_s = min(self._again_s * 2, self.config.poll_s) if passed_by else LOOK_AGAIN_S
 
     def _claims(self, state: NodeState) -> bool:
         return state is NodeState.RUNNING and bool(self.staffing.tasks)

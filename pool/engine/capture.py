@@ -10,6 +10,7 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -18,6 +19,25 @@ from pool.domain.payload import clean_text
 CUT = "… the rest was cut: the job's output is longer than {} bytes.\n"
 
 Piece = tuple[float, str, str]
+
+PARCEL_BYTES = 2**20
+PIECE_BYTES = 32
+"""What a piece takes in a message beside its text."""
+
+
+def parcels(pieces: Iterable[Piece]) -> Iterator[list[Piece]]:
+    """Pieces as they travel: as many as fit into a message, which is far shorter than a frame, or a single long one."""
+    parcel: list[Piece] = []
+    room = PARCEL_BYTES
+    for piece in pieces:
+        size = PIECE_BYTES + len(piece[2].encode())
+        if parcel and size > room:
+            yield parcel
+            parcel, room = [], PARCEL_BYTES
+        parcel.append(piece)
+        room -= size
+    if parcel:
+        yield parcel
 
 
 class Capture:
@@ -39,8 +59,8 @@ class Capture:
         if not self.open or self.room < 0 or not text:
             return
         with self._lock:
-            piece = text[: self.room] if len(text) > self.room else text
-            self.room -= len(piece.encode("utf-8", "replace"))
+            piece, size = self._fitting(text)
+            self.room -= size
             if len(piece) < len(text) or self.room <= 0:
                 self.room = -1
                 piece += CUT.format(self.limit)
@@ -49,6 +69,15 @@ class Capture:
                 self.pieces[-1] = (last[0], stream, last[2] + piece)
             else:
                 self.pieces.append((time.time(), stream, piece))
+
+    def _fitting(self, text: str) -> tuple[str, int]:
+        """What of the text there is room for, and its length in bytes."""
+        start = text[: self.room]
+        raw = start.encode("utf-8", "replace")
+        if len(raw) <= self.room:
+            return start, len(raw)
+        raw = raw[: self.room]
+        return raw.decode("utf-8", "ignore"), len(raw)
 
     def take(self) -> list[Piece]:
         """What has come in since the last take."""

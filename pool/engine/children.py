@@ -82,9 +82,9 @@ class Helper:
             self.is_silent = True
         return messages
 
-    def end(self, how: int = signal.SIGKILL) -> None:
+    def end(self) -> None:
         with suppress(ProcessLookupError):
-            signal.pidfd_send_signal(self.pidfd, how)
+            signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
 
     def close(self) -> None:
         self.sock.close()

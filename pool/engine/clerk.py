@@ -103,7 +103,7 @@ def main(arguments: list[str]) -> None:
     """Arguments: control descriptor, node's pid."""
     descriptor, node_pid = int(arguments[0]), int(arguments[1])
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    linux.die_with(node_pid, signal.SIGTERM)
+    linux.die_with(node_pid)
     os.nice(5)
     setproctitle("pool: clerk")
     logs.configure("clerk")

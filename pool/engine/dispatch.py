@@ -48,7 +48,7 @@ class Dispatch:
 
     def wants(self) -> int:
         """How many jobs to claim now."""
-        most = wanted(self._seats(), self.mean_us, self.ahead_us, self.config.prefetch_max)
+        most = wanted(self._seats(), self.mean_us, self.ahead_us)
         if most * self.mean_bytes > SEAT_BYTES:
             room = sum(max(SEAT_BYTES - handle.load_bytes, 0) for handle in self.roster.able())
             most = min(most, int(room / self.mean_bytes) + 1)
@@ -95,7 +95,7 @@ class Dispatch:
         seats = self._seats()
         of = self.estimates.of
         costs = [of(job.task) for job in self.ready]
-        left = route(costs, seats, self.ahead_us, self.config.prefetch_max)
+        left = route(costs, seats, self.ahead_us)
         now_ns = time.monotonic_ns()
         handles = {handle.index: handle for handle in self.roster.able()}
         for seat in seats:
@@ -144,7 +144,10 @@ class Dispatch:
         return len(seat.taken)
 
     def _seats(self) -> list[Seat]:
-        return [Seat(handle.index, handle.load_us, len(handle.held)) for handle in self.roster.able()]
+        most = self.config.prefetch_max
+        return [
+            Seat(handle.index, handle.load_us, len(handle.held), handle.room(most)) for handle in self.roster.able()
+        ]
 
     def _postpone(self, job: ClaimedJob, wall: float) -> None:
         if job.task not in self._unknown:

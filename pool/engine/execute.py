@@ -101,9 +101,12 @@ class Executor:
     def _invoke(self, order: Task, task: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
         try:
             if order.name in self.coroutines:
-                return self._run_async(order, task.func, args, kwargs)
-            self.interruptible = order.seq
-            return task.func(*args, **kwargs)
+                value = self._run_async(order, task.func, args, kwargs)
+                self.interruptible = order.seq
+            else:
+                self.interruptible = order.seq
+                value = task.func(*args, **kwargs)
+            return task.mapped(value)
         finally:
             self.interruptible = 0
 

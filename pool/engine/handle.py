@@ -79,6 +79,8 @@ class Handle:
         self.cpu_total_s = 0.0
         self.measured_at = now
         self.death_reason = ""
+        self.most_jobs: int | None = None
+        """Jobs in its life after which it is replaced; None for any number."""
         self._next_seq = 1
 
     def born(self, pid: int) -> None:
@@ -128,6 +130,12 @@ class Handle:
         if self.held_up_by == seq:
             self.held_up_by = 0
         return held
+
+    def room(self, most: int) -> int:
+        """How many jobs it may hold: so many, and no more than it may still do in its life."""
+        if self.most_jobs is None:
+            return most
+        return min(most, self.most_jobs - self.jobs_completed - self.jobs_failed)
 
     def leave(self) -> None:
         """Tell it to go when its hands are empty."""

@@ -15,14 +15,15 @@ from pool.domain.retry import Backoff
 from pool.domain.states import NodeState
 from pool.engine import linux
 from pool.engine.remains import end_node, end_remains
-from pool.engine.slot import begun_jobs, is_held
+from pool.engine.slot import begun_jobs
 from pool.logs import get_logger
-from pool.store import nodes
+from pool.store import nodes, presence
 from pool.store.database import Database
 from pool.store.deltas import Deltas
 from pool.store.doorbell import BELL_PREFIX
 from pool.store.events import write_event
 from pool.store.nodes import NodeIdentity
+from pool.store.presence import SLOTS_PREFIX, boot_id, is_held
 from pool.store.rescue import BATCH, rescue
 
 log = get_logger(__name__)
@@ -30,7 +31,7 @@ log = get_logger(__name__)
 GROUP_LIMIT_S = 60.0
 """A process that cannot die (uninterruptible sleep) delays its job this long at the most."""
 
-SLOTS_PREFIX, OUTPUT_PREFIX = "slots-", "out-"
+OUTPUT_PREFIX = "out-"
 
 
 def new_identity(run_dir: Path) -> NodeIdentity:
@@ -39,14 +40,14 @@ def new_identity(run_dir: Path) -> NodeIdentity:
         id=secrets.token_hex(16),
         host=socket.gethostname(),
         pid=pid,
-        boot_id=linux.boot_id(),
+        boot_id=boot_id(),
         pid_started=linux.start_time(pid),
         run_dir=str(run_dir),
     )
 
 
 def slots_path(identity: NodeIdentity) -> Path:
-    return Path(identity.run_dir) / f"{SLOTS_PREFIX}{identity.id[:12]}"
+    return presence.slots_path(identity.run_dir, identity.id)
 
 
 def output_path(identity: NodeIdentity, worker: str) -> Path:
@@ -125,11 +126,13 @@ class Kin:
                 recorded = rescue(db, other.id, begun, self.backoff, deltas, wall)
                 deltas.write(db, self.me.id)
                 count = len(recorded.written)
-                if count < BATCH:
+                # A fenced one changed in the meantime: it is looked at again, at once while that brings anything.
+                is_last = not count or (count < BATCH and not recorded.fenced)
+                if is_last:
                     nodes.leave(db, other.id, NodeState.LOST, wall)
                     write_event(db, wall, "node.lost", level="error", node=other.id, data={"jobs": given_back + count})
             given_back += count
-            if count < BATCH:
+            if is_last:
                 break
         clear_files(other)
         log.warning("node.lost", lost=other.id, host=other.host, pid=other.pid, jobs_given_back=given_back)

@@ -10,7 +10,9 @@ from pool import logs
 from pool.conf import get_config, run_dir
 from pool.domain.errors import NotReady
 from pool.engine import linux
+from pool.engine.folder_lock import NodeLock
 from pool.engine.node import Node
+from pool.store.opening import open_connection, require_shared
 
 COLLECT_AFTER = (100_000, 50, 50)
 """Objects, and collections of the younger generation, before the next one."""
@@ -21,7 +23,9 @@ log = logs.get_logger(__name__)
 def require_schema(alias: str) -> None:
     """Raise NotReady with the sentence to act on when the pool's tables are missing or older than the code."""
     connection = connections[alias]
+    require_shared(alias)
     try:
+        open_connection(alias)
         executor = MigrationExecutor(connection)
         missing = executor.migration_plan([key for key in executor.loader.graph.leaf_nodes() if key[0] == "pool"])
     except (DatabaseError, InterfaceError) as error:
@@ -30,8 +34,9 @@ def require_schema(alias: str) -> None:
         with suppress(DatabaseError, InterfaceError):
             connection.close()
     if missing:
-        names = ", ".join(f"{migration.app_label}.{migration.name}" for migration, _ in missing)
-        raise NotReady(f"The database is not migrated ({names} is missing). Run: manage.py migrate")
+        names = [f"{migration.app_label}.{migration.name}" for migration, _ in missing]
+        lacking = f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} missing"
+        raise NotReady(f"The database is not migrated ({lacking}). Run: manage.py migrate")
 
 
 def spare_the_collector() -> None:
@@ -41,16 +46,18 @@ def spare_the_collector() -> None:
     gc.set_threshold(*COLLECT_AFTER)
 
 
-def new_node(workers: int | None = None) -> Node:
+def new_node(workers: int | None = None, lock: NodeLock | None = None) -> Node:
     """Make sure that a node can work here, and make it. Raises NotReady, InvalidConfig."""
     config = get_config()
     logs.configure("node")
     require_schema(config.database)
     linux.raise_file_limit()
     spare_the_collector()
-    return Node(config, run_dir(), workers or config.workers)
+    node = Node(config, run_dir(), workers or config.workers)
+    node.lock = lock
+    return node
 
 
-def run_node(workers: int | None = None) -> int:
-    """Run a node until it is told to leave; its exit code."""
-    return new_node(workers).run()
+def run_node(workers: int | None = None, lock: NodeLock | None = None) -> int:
+    """Run a node until it is told to leave; its exit code. It lets go of the lock as soon as another may start."""
+    return new_node(workers, lock).run()

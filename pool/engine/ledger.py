@@ -17,7 +17,7 @@ from pool.domain.states import NodeState
 from pool.domain.verdict import judge
 from pool.logs import get_logger
 from pool.store import nodes, running, tally
-from pool.store.claim import claim, meet_queues
+from pool.store.claim import claim, meet_queues, passed_by
 from pool.store.database import Database
 from pool.store.deltas import Deltas
 from pool.store.events import write_event
@@ -68,6 +68,8 @@ class Answer:
     """What this turn brought."""
 
     claimed: list[ClaimedJob] = field(default_factory=list)
+    passed_by: bool = False
+    """There are further jobs, which somebody holds locked just now."""
     recorded: Recorded = field(default_factory=Recorded)
     folded: tally.Folded = field(default_factory=tally.Folded)
     next_due: float | None = None
@@ -149,6 +151,7 @@ class Ledger:
                 answer.next_due, answer.looked_ahead = next_due(db), True
             if wanted.jobs:
                 answer.claimed = claim(db, node, wanted.jobs, deltas, self.queues)
+                answer.passed_by = len(answer.claimed) < wanted.jobs and passed_by(db, self.queues)
             deltas.write(db, node)
             if wanted.fold:
                 answer.folded = tally.fold(db, node)

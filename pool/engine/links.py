@@ -1,6 +1,5 @@
 """The node's links to its workers and helpers: which descriptor belongs to whom, and what happens when it speaks."""
 
-import signal
 from typing import Any
 
 from pool.engine.children import Helper
@@ -79,11 +78,14 @@ class Links:
                 self.ears.expect_room(pipe.fileno(), False)
 
     def close(self) -> None:
+        """Leave nobody behind, not even who is frozen."""
+        if self.clerk is not None:
+            self.clerk.end()
+        # Where workers are left, so may be programs that their jobs started: the nursery ends those, then itself.
+        if self.staffing.nursery is not None and not len(self.roster):
+            self.staffing.nursery.end()
         for handle in self.roster:
             handle.kill("node ends")
-        for helper in (self.staffing.nursery, self.clerk):
-            if helper is not None:
-                helper.end(signal.SIGTERM)
 
     def _open_nursery(self, now: Now) -> None:
         nursery = self.staffing.open_nursery(now.mono)

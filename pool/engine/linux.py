@@ -10,7 +10,6 @@ import resource
 import signal
 import time
 from contextlib import suppress
-from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
@@ -48,8 +47,8 @@ def die_with(parent: int, how: int = signal.SIGKILL) -> None:
 
 
 def outlive_parent() -> None:
-    """Undo `die_with`: this process will notice by itself."""
-    _prctl(PR_SET_PDEATHSIG, 0)
+    """Undo `die_with`: this process will notice by itself, and is woken for that if it is frozen."""
+    _prctl(PR_SET_PDEATHSIG, signal.SIGCONT)
 
 
 def wait_for_parent(middle: int, parent: int) -> None:
@@ -85,12 +84,6 @@ def kill(pid: int) -> bool:
     except PermissionError:
         return False
     return True
-
-
-def boot_id() -> str:
-    with suppress(OSError):
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    return ""
 
 
 def start_time(pid: int) -> int:

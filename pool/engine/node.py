@@ -22,6 +22,7 @@ from pool.engine.control import Asked, Control
 from pool.engine.dispatch import Dispatch
 from pool.engine.ears import Ears
 from pool.engine.entry import enter
+from pool.engine.folder_lock import NodeLock
 from pool.engine.hearing import Hearing
 from pool.engine.kin import Kin, clear_files, new_identity, slots_path
 from pool.engine.leaving import Leaving
@@ -37,7 +38,7 @@ from pool.engine.undertaker import Undertaker
 from pool.engine.watch import Watch
 from pool.logs import bind, get_logger
 from pool.store import nodes
-from pool.store.database import Database
+from pool.store.database import TURN_STATEMENT_MS, Database
 
 log = get_logger(__name__)
 
@@ -57,7 +58,7 @@ class Node:
     def __init__(self, config: PoolConfig, folder: Path, workers: int) -> None:
         self.config, self.folder = config, folder
         self.me = new_identity(folder)
-        self.db = Database(config.database)
+        self.db = Database(config.database, statement_ms=TURN_STATEMENT_MS)
         self.clock = clock.now
         self.ears = Ears()
         now = self.clock()
@@ -86,6 +87,7 @@ class Node:
         )
         self.notices = bells.Notices(self.db, self.ears, self._rung)
         self.kin = Kin(self.me, config.lease_s, backoff)
+        self.lock: NodeLock | None = None
         self.state = NodeState.STARTING
         self.done = False
         self.control_due = self.look_due = 0.0
@@ -169,6 +171,7 @@ class Node:
         self.links.death_seen = False
         self.look_due = now.mono + LOOK_S
         self.watch.look(now)
+        self.staffing.recycle(now.mono)
         self.undertaker.tend(now)
         self.dispatch.give_back_late(now)
         if self.state is NodeState.DRAINING:
@@ -205,6 +208,8 @@ class Node:
         if self.state is NodeState.DRAINING:
             return
         self.state = NodeState.DRAINING
+        if self.lock is not None:
+            self.lock.close()
         self.look_due = 0.0
         self.leaving.begin(now)
 
@@ -235,7 +240,6 @@ class Node:
         if self.reporting.due(now):
             wanted.report = self.reporting.make(now, self.state, self.undertaker.ended_workers)
             wanted.fold = True
-            self.staffing.recycle(now.mono)
             self.staffing.look_at_loading(now.mono)
         return wanted
 
@@ -244,7 +248,7 @@ class Node:
         counters.claimed += len(answer.claimed)
         counters.fenced += len(answer.recorded.fenced)
         counters.written(answer.recorded.statuses())
-        counters.submitted += sum(sums["submitted"] for sums in answer.folded.values())
+        counters.submitted += answer.folded.arrived
 
     def _held(self) -> set[tuple[str, int]]:
         """Ids and epochs of the jobs this node knows it holds."""

@@ -133,8 +133,9 @@ class Nursery:
 def main(arguments: list[str]) -> None:
     """Arguments: control descriptor, node's pid, slot file, number of slots."""
     descriptor, node_pid, slots, count = arguments
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    linux.die_with(int(node_pid), signal.SIGTERM)
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    linux.die_with(int(node_pid))
     setproctitle("pool: nursery")
     control = socket.socket(fileno=int(descriptor))
     Nursery(control, int(node_pid), Path(slots), int(count)).run()

@@ -7,6 +7,7 @@ import psutil
 from django.db import DatabaseError, InterfaceError
 
 from pool.domain.config import PoolConfig
+from pool.domain.ids import spelled
 from pool.domain.states import NodeState, WorkerState
 from pool.engine.clock import Now
 from pool.engine.handle import Handle
@@ -75,7 +76,7 @@ class Reporting:
 
     def row(self, handle: Handle, now: Now) -> WorkerRow:
         running = handle.running()
-        current = [handle.held[running[0]].job.id] if running is not None else []
+        current = [spelled(handle.held[running[0]].job.id)] if running is not None else []
         state = (
             WorkerState.TERMINATING if handle.retiring and handle.state is not WorkerState.STARTING else handle.state
         )

@@ -16,9 +16,10 @@ from django.db import DatabaseError, InterfaceError
 from setproctitle import setproctitle
 
 from pool import logs
-from pool.conf import get_config
+from pool.conf import get_config, run_dir
 from pool.domain.errors import PoolError
 from pool.engine import linux
+from pool.engine.folder_lock import NodeLock
 
 log = logs.get_logger(__name__)
 
@@ -41,7 +42,9 @@ def main(arguments: list[str]) -> None:
     from pool.engine.launch import new_node
 
     try:
-        node = new_node(size_of(before) or workers)
+        lock = NodeLock(run_dir())
+        lock.take()
+        node = new_node(size_of(before) or workers, lock)
         code = node.run()
     except (PoolError, DatabaseError, InterfaceError) as error:
         log.error("node.not_ready", problem=" ".join(str(error).split()))

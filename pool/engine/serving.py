@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pool.domain.errors import NotReady
+from pool.engine.folder_lock import FolderLock
 
 LOCK_NAME = "serve.lock"
 HELD_NAME = "serve.held"
@@ -21,32 +22,28 @@ NUDGE = signal.SIGUSR1
 """Look at the mark now."""
 
 
-class ServeLock:
+class ServeLock(FolderLock):
     """Held by one `serve` for each run folder."""
 
     def __init__(self, folder: Path) -> None:
-        self.path = folder / LOCK_NAME
-        self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        super().__init__(folder / LOCK_NAME)
 
     def take(self) -> None:
         """Take it, or say who has it."""
-        try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not self.try_take():
             known = _read(self.path)
             who = f"Another serve (pid {known.pid})" if known else "Another serve"
             raise NotReady(
                 f"{who} uses the run folder {self.path.parent}. Stop it, or set POOL_RUN_DIR to another folder."
-            ) from None
+            )
 
     def sign(self, url: str) -> None:
         """Write down who has it."""
-        os.ftruncate(self._descriptor, 0)
-        os.pwrite(self._descriptor, json.dumps({"pid": os.getpid(), "url": url}).encode(), 0)
+        self.write(json.dumps({"pid": os.getpid(), "url": url}))
 
     def release(self) -> None:
-        os.ftruncate(self._descriptor, 0)
-        os.close(self._descriptor)
+        self.write("")
+        self.close()
 
 
 @dataclass(frozen=True, slots=True)

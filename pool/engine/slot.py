@@ -89,21 +89,6 @@ class Slots:
         return {pid for index in range(self.count) if (pid := self[index].words[PID])}
 
 
-def is_held(path: Path) -> bool | None:
-    """Whether the node of these slots lives, frozen perhaps; None when they are not on this host."""
-    try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-    except OSError:
-        return None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
-
-
 def begun_jobs(path: Path) -> set[str] | None:
     """Ids of the jobs that may have begun on the node this file belonged to; None when the file is gone."""
     try:

@@ -76,6 +76,8 @@ class Staffing:
         if self.nursery is not None:
             if not (self.ready or self.load_problem or self.replace_when_ready):
                 self.load_problem = f"The tasks cannot be loaded: the process that loads them ended, {how}."
+            if not self.replace_when_ready:
+                log.warning("nursery.ended", how=str(how))
             self.nursery.close()
             self.nursery = None
             self.ready = False
@@ -161,11 +163,12 @@ class Staffing:
             handle.retiring = "scaled down"
 
     def recycle(self, now: float) -> None:
-        """Retire workers that have done enough or have grown too large. Once a second."""
+        """Retire workers that have done enough or have grown too large."""
         for handle in self.roster.staying():
             idle = handle.state is WorkerState.IDLE
-            jobs = handle.jobs_completed + handle.jobs_failed
-            why = why_recycle(self.limits, jobs=jobs, age_s=now - handle.born_at, rss=handle.own_rss, idle=idle)
+            jobs, age_s = handle.jobs_completed + handle.jobs_failed, now - handle.born_at
+            handle.most_jobs = self.limits.most_jobs(age_s)
+            why = why_recycle(self.limits, jobs=jobs, age_s=age_s, rss=handle.own_rss, idle=idle)
             if why:
                 handle.retiring = why
                 log.info("worker.recycling", worker=handle.worker, reason=why)

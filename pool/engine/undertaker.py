@@ -1,5 +1,6 @@
 """Buries workers: hears their last words, gives their jobs back, sweeps what they left."""
 
+from pool.domain.ids import spelled
 from pool.domain.jobs import Ended, Failure
 from pool.domain.states import Outcome
 from pool.engine import linux
@@ -86,7 +87,7 @@ class Undertaker:
             late = now.mono - grave.since > GROUP_LIMIT_S
             if late or linux.group_is_empty(grave.group):
                 if late:
-                    log.error("job.overlap_possible", group=grave.group, jobs=[end.job.id for end in grave.endings])
+                    log.error("job.overlap_possible", group=grave.group, jobs=_ids(grave.endings))
                 self.graves.remove(grave)
                 for ending in grave.endings:
                     self.ledger.ended(ending)
@@ -114,12 +115,16 @@ class Undertaker:
             log.info("worker.stopped", worker=handle.worker, reason=reason)
             return
         self.meter.counters.lost += 1
-        jobs = [ending.job.id for ending in endings]
+        jobs = _ids(endings)
         log.warning(
             "worker.exited", worker=handle.worker, pid=handle.pid, how=str(how), jobs=jobs, outcome=str(outcome)
         )
         facts = {"how": str(how), "jobs": jobs[:20], "why": handle.death_reason}
         self.ledger.event(now.wall, "worker.exited", level="warning", worker=handle.worker, data=facts)
+
+
+def _ids(endings: list[Ended]) -> list[str]:
+    return [spelled(ending.job.id) for ending in endings]
 
 
 def _began(handle: Handle, now: Now) -> float:

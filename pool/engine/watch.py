@@ -6,6 +6,7 @@ Called by the node's loop some times a second while anything runs. It asks no wo
 import signal
 
 from pool.domain.config import PoolConfig
+from pool.domain.ids import spelled
 from pool.domain.stages import Graces, Stage, due_stage, next_stage_at
 from pool.domain.states import Outcome, WorkerState
 from pool.engine import slot as words
@@ -103,7 +104,7 @@ class Watch:
             # A task had its whole timeout to look at the clock: the exception comes at once, the flag says why.
             asked_at = now - self.graces.flag_s if outcome is Outcome.TIMEOUT else now
             handle.end = End(seq, outcome, asked_at)
-            log.info("job.ending", worker=handle.worker, reason=str(outcome), job=handle.held[seq].job.id)
+            log.info("job.ending", worker=handle.worker, reason=str(outcome), job=spelled(handle.held[seq].job.id))
             _send(handle, Recall())
             self._advance(handle, handle.end, now)
 

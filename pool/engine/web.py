@@ -12,13 +12,16 @@ from pool.engine import linux
 LOOPBACK = (".localhost", "127.0.0.1", "[::1]")
 EVERYBODY = ("", "0.0.0.0", "[::]")
 
+WEBSOCKET_BYTES = 65_536
+"""Longest message that a websocket may send us; pages send orders of a few hundred bytes."""
+
 
 def main(arguments: list[str]) -> None:
     """Arguments: pid of `serve`, descriptor of the socket, the host it was bound to by name."""
     parent, descriptor, host = arguments
     linux.die_with(int(parent))
     # Twisted's event loop has to be chosen before anything of the project imports another one.
-    server = importlib.import_module("daphne.server")
+    server: Any = importlib.import_module("daphne.server")
     import django
     from setproctitle import setproctitle
 
@@ -32,8 +35,17 @@ def main(arguments: list[str]) -> None:
     logs.configure("web")
     if server.logger.level == logging.NOTSET:
         server.logger.setLevel(logging.WARNING)
+    # Daphne offers no other place to say how requests are received.
+    server.HTTPFactory = importlib.import_module("pool.engine.web_requests").BoundedFactory
     endpoint = f"fd:fileno={int(descriptor)}"
-    server.Server(served, endpoints=[endpoint], action_logger=access_log(), server_name="").run()
+    server.Server(
+        served,
+        endpoints=[endpoint],
+        action_logger=access_log(),
+        server_name="",
+        websocket_max_message_size=WEBSOCKET_BYTES,
+        websocket_max_frame_size=WEBSOCKET_BYTES,
+    ).run()
 
 
 def let_in(host: str) -> None:
@@ -53,14 +65,14 @@ def application() -> Any:
     from django.core.asgi import get_asgi_application
     from django.utils.module_loading import import_string
 
-    if path := getattr(settings, "ASGI_APPLICATION", None):
-        return import_string(path)
-    plain = get_asgi_application()
+    path = getattr(settings, "ASGI_APPLICATION", None)
+    served = import_string(path) if path else get_asgi_application()
     if settings.DEBUG and "django.contrib.staticfiles" in settings.INSTALLED_APPS:
         from django.contrib.staticfiles.handlers import ASGIStaticFilesHandler
 
-        return ASGIStaticFilesHandler(plain)
-    return plain
+        # As Django's own server does it while one develops.
+        return ASGIStaticFilesHandler(served)
+    return served
 
 
 def access_log() -> Any:

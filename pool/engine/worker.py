@@ -20,11 +20,13 @@ from setproctitle import setproctitle
 
 from pool import logs
 from pool.domain.config import PoolConfig
+from pool.domain.ids import spelled
 from pool.domain.payload import clean_text
 from pool.engine import capture as output
 from pool.engine import linux
 from pool.engine import slot as words
 from pool.engine.execute import Executor
+from pool.engine.job_lines import JobLines
 from pool.engine.messages import (
     DumpStack,
     JobFailed,
@@ -73,6 +75,7 @@ class Worker:
         self.capture = output.Capture(birth.config.max_log_bytes)
         self.raw = output.RawOutput(birth.output)
         self.executor = Executor(birth.worker, birth.slot, self.capture, birth.tasks, birth.config)
+        self.lines = JobLines(birth.config)
         self.pid = self.slot.words[words.PID] = os.getpid()
         self.todo: deque[Task] = deque()
         self.current: Task | None = None
@@ -116,7 +119,8 @@ class Worker:
                     self.leaving = True
 
     def work(self, task: Task, baseline: Baseline) -> None:
-        logs.bind(job=task.id, task=task.name, attempt=task.attempt)
+        logs.bind(job=spelled(task.id), task=task.name, attempt=task.attempt)
+        self.lines.started()
         self.current = task
         ending = self.executor.run(task)
         if os.getpid() != self.pid:
@@ -127,8 +131,10 @@ class Worker:
         with self.telling:
             self.current = None
             pieces, usage = self.capture.close(), self.executor.usage
+        self.lines.ended(ending)
         if pieces or usage:
-            self.pipe.send(JobTold(task.seq, pieces, usage))
+            for parcel in list(output.parcels(pieces)) or [[]]:
+                self.pipe.send(JobTold(task.seq, parcel, usage))
         self.pipe.send(ending)
         self.slot.end()
         self.slot.words[words.JOBS] += 1
@@ -166,8 +172,9 @@ class Worker:
         """Send what the running job has said so far. Before its ending, or not at all."""
         with self.telling:
             task = self.current
-            if task is not None and (pieces := self.capture.take()):
-                self.side.send(JobSaid(task.id, task.epoch, pieces))
+            if task is not None:
+                for parcel in output.parcels(self.capture.take()):
+                    self.side.send(JobSaid(task.id, task.epoch, parcel))
 
     def give_back(self) -> list[int]:
         """Every job not yet begun, those still in the socket among them."""

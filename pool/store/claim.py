@@ -59,7 +59,7 @@ def claim(db: Database, node: str, most: int, deltas: Deltas, only: Sequence[str
     With many queues only the front of each is looked at first, and all of it when that was not enough.
     """
     take = _claim_sqlite if db.is_sqlite else _claim_postgres
-    queues = [name for (name,) in db.execute(OPEN_QUEUES).fetchall() if not only or name in only]
+    queues = _open_queues(db, only)
     if not queues:
         return []
     head = min(2 * most // len(queues) + LEAST_HEAD, most)
@@ -74,6 +74,11 @@ def claim(db: Database, node: str, most: int, deltas: Deltas, only: Sequence[str
     return jobs
 
 
+def passed_by(db: Database, only: Sequence[str] = ()) -> bool:
+    """Whether jobs wait that somebody else holds locked. Ask after a claim that came short, in its transaction."""
+    return not db.is_sqlite and bool(_open_queues(db, only))
+
+
 def meet_queues(db: Database) -> list[str]:
     """Give every queue that has jobs waiting its row; the names that were new.
 
@@ -83,6 +88,11 @@ def meet_queues(db: Database) -> list[str]:
     for name in names:
         db.execute("INSERT INTO pool_queue (name) VALUES (%s) ON CONFLICT (name) DO NOTHING", (name,))
     return names
+
+
+def _open_queues(db: Database, only: Sequence[str]) -> list[str]:
+    """Queues in which jobs may start now."""
+    return [name for (name,) in db.execute(OPEN_QUEUES).fetchall() if not only or name in only]
 
 
 def _claim_sqlite(db: Database, node: str, most: int, queues: Sequence[str], head: int) -> list[Any]:

@@ -16,10 +16,11 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-from django.db import connections
+from django.db import OperationalError, connections
 from django.db.utils import DatabaseErrorWrapper
 
 from pool.domain.payload import clean_text
+from pool.store.patience import bound_waits, rest_s
 
 LOCK_WAIT_MS = 250
 """The node never waits longer for a lock: it tries again next turn."""
@@ -29,6 +30,12 @@ LOCK_LOOK_S = 0.0003
 
 STATEMENT_MS = 30_000
 """PostgreSQL ends a statement of ours that runs longer."""
+
+TURN_STATEMENT_MS = 4_000
+"""The same for the node, which looks after nothing else meanwhile."""
+
+ANSWER_MARGIN_S = 1.0
+"""A PostgreSQL server that says nothing for so long after that limit is frozen, or gone."""
 
 WAL_BACKSTOP_PAGES = 16_384
 """The clerk checkpoints the write-ahead log of SQLite; a commit does it only past this size."""
@@ -75,12 +82,13 @@ def _nothing() -> None:
 class Database:
     """A connection with hand-written statements. Not thread-safe; never crosses a fork."""
 
-    def __init__(self, alias: str, lock_wait_ms: int = LOCK_WAIT_MS) -> None:
+    def __init__(self, alias: str, lock_wait_ms: int = LOCK_WAIT_MS, statement_ms: int = STATEMENT_MS) -> None:
         self.alias = alias
         self.vendor: str = connections[alias].vendor
         self.is_sqlite = self.vendor == "sqlite"
         self.at: Any = as_text if self.is_sqlite else as_datetime
-        self.lock_wait_ms = lock_wait_ms
+        self.lock_wait_ms, self.statement_ms = lock_wait_ms, statement_ms
+        self._rests_until = 0.0
         self._wrapper: Any = None
         self._raw: Any = None
         self._sql: dict[str, str] = {}
@@ -96,29 +104,44 @@ class Database:
         return self._raw
 
     def connect(self) -> None:
+        """Open it. After an attempt that took long, further ones fail at once for a while."""
         self.close()
-        self._wrapper = connections.create_connection(self.alias)
-        if not self.is_sqlite:
-            settings = self._wrapper.settings_dict
-            self._wrapper.settings_dict = settings | {"OPTIONS": NETWORK | settings["OPTIONS"]}
+        begun = time.monotonic()
+        if begun < self._rests_until:
+            raise OperationalError(f"It did not answer, and is asked again in {self._rests_until - begun:.1f} s.")
+        try:
+            self._wrapper = connections.create_connection(self.alias)
+            (self._open_sqlite if self.is_sqlite else self._open_postgres)()
+        except BaseException:
+            now = time.monotonic()
+            self._rests_until = 0.0 if self.is_sqlite else now + rest_s(now - begun)
+            raise
+        self._raw = self._wrapper.connection
+
+    def _open_sqlite(self) -> None:
         self._wrapper.ensure_connection()
         raw = self._wrapper.connection
-        if self.is_sqlite:
-            raw.execute("PRAGMA busy_timeout=1")
-            raw.execute(f"PRAGMA wal_autocheckpoint={WAL_BACKSTOP_PAGES}")
-        else:
-            import psycopg
+        raw.execute("PRAGMA busy_timeout=1")
+        raw.execute(f"PRAGMA wal_autocheckpoint={WAL_BACKSTOP_PAGES}")
 
-            if not self._wrapper.settings_dict.get("DISABLE_SERVER_SIDE_CURSORS"):
-                raw.prepare_threshold = 3
-            raw.cursor_factory = psycopg.Cursor
-            raw.execute(f"SET lock_timeout = {self.lock_wait_ms}")
-            raw.execute(f"SET statement_timeout = {STATEMENT_MS}")
-            raw.execute("SET plan_cache_mode = force_generic_plan")
-            # Every statement of ours has its index; statistics of a table that was just filled say otherwise.
-            for way in ("seqscan", "hashjoin", "mergejoin"):
-                raw.execute(f"SET enable_{way} = off")
-        self._raw = raw
+    def _open_postgres(self) -> None:
+        import psycopg
+
+        wrapper, settings = self._wrapper, self._wrapper.settings_dict
+        wrapper.settings_dict = settings | {"OPTIONS": NETWORK | settings["OPTIONS"]}
+        made, patience_s = wrapper.get_new_connection, self.statement_ms / 1000 + ANSWER_MARGIN_S
+        wrapper.get_new_connection = lambda parameters: bound_waits(made(parameters), patience_s, self.close)
+        wrapper.ensure_connection()
+        raw = wrapper.connection
+        if not settings.get("DISABLE_SERVER_SIDE_CURSORS"):
+            raw.prepare_threshold = 3
+        raw.cursor_factory = psycopg.Cursor
+        raw.execute(f"SET lock_timeout = {self.lock_wait_ms}")
+        raw.execute(f"SET statement_timeout = {self.statement_ms}")
+        raw.execute("SET plan_cache_mode = force_generic_plan")
+        # Every statement of ours has its index; statistics of a table that was just filled say otherwise.
+        for way in ("seqscan", "hashjoin", "mergejoin"):
+            raw.execute(f"SET enable_{way} = off")
 
     def close(self) -> None:
         if self._wrapper is not None:
@@ -170,8 +193,8 @@ class Database:
 
     def rollback(self) -> None:
         # SQLite has already rolled back by itself after some errors, such as a full disk.
-        if not self.is_sqlite or self.raw.in_transaction:
-            self.raw.execute("ROLLBACK")
+        if self._raw is not None and (not self.is_sqlite or self._raw.in_transaction):
+            self._raw.execute("ROLLBACK")
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -190,14 +213,17 @@ class Database:
     @contextmanager
     def savepoint(self, name: str) -> Iterator[None]:
         """A part of a transaction that may fail alone."""
-        self.raw.execute(f"SAVEPOINT {name}")
+        raw = self.raw
+        raw.execute(f"SAVEPOINT {name}")
         try:
             yield
         except BaseException:
-            self.raw.execute(f"ROLLBACK TO SAVEPOINT {name}")
-            self.raw.execute(f"RELEASE SAVEPOINT {name}")
+            # With the connection it is gone by itself.
+            if self._raw is raw:
+                raw.execute(f"ROLLBACK TO SAVEPOINT {name}")
+                raw.execute(f"RELEASE SAVEPOINT {name}")
             raise
-        self.raw.execute(f"RELEASE SAVEPOINT {name}")
+        raw.execute(f"RELEASE SAVEPOINT {name}")
 
     def _undo(self) -> None:
         try:

@@ -21,6 +21,7 @@ from pool.domain.states import DEAD_LETTERS, EXECUTING, LIVE_NODES, TERMINAL, WA
 from pool.models import Job, Node, Queue, Tally
 from pool.store.doorbell import Reason, ring
 from pool.store.events import write_action
+from pool.store.presence import living_nodes
 
 CANCEL_TRIES = 5
 """A job may move between waiting and executing while we look; each look is one transaction."""
@@ -116,7 +117,7 @@ def scale(size: int, by: Actor = NOBODY) -> int:
         raise InvalidOption(f"The number of workers must be a whole number from 1 to {WORKER_CEILING}, not {size!r}.")
     alias = database_alias()
     with transaction.atomic(using=alias):
-        nodes = list(Node.objects.using(alias).filter(state__in=LIVE_NODES).order_by("started_at"))
+        nodes = living_nodes()
         if not nodes:
             raise NotReady("No node is running. Start one with: manage.py pool start")
         if size < len(nodes):
@@ -134,8 +135,7 @@ def scale(size: int, by: Actor = NOBODY) -> int:
 
 def wanted_size() -> int:
     """Workers asked for over all live nodes."""
-    nodes = Node.objects.using(database_alias()).filter(state__in=LIVE_NODES)
-    return sum(nodes.values_list("wanted", flat=True))
+    return sum(node.wanted for node in living_nodes())
 
 
 def request_stop(by: Actor = NOBODY, node: str = "") -> int:
@@ -175,7 +175,9 @@ def _ask_nodes(column: str, event: str, by: Actor, node: str) -> int:
         nodes = Node.objects.using(alias).filter(state__in=LIVE_NODES)
         if node:
             nodes = nodes.filter(pk=node)
-        count = nodes.update(**{column: timezone.now()})
+        # One that only seems dead, because it cannot reach the database now, shall find the wish when it can.
+        nodes.update(**{column: timezone.now()})
+        count = sum(node in ("", known.pk) for known in living_nodes())
         write_action(alias, event, by.name, by.source, nodes=count)
         _ring_after_commit(alias)
     return count

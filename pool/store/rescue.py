@@ -1,16 +1,17 @@
 """Give back the jobs of a node that is gone, and those this node holds by the database but not in memory.
 
-A job that certainly never began goes back with its attempt refunded; any other counts as lost.
+A job that certainly never began goes back with its attempt refunded, unless that has happened too often: then it may
+be what ends its nodes, and becomes a dead letter. Any other job counts as lost.
 """
 
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from pool.domain.errors import AttemptLost, NodeLost
-from pool.domain.jobs import ClaimedJob, Ended, Failure, failure
+from pool.domain.errors import AttemptLost, JobUndeliverable, NodeLost
+from pool.domain.jobs import ClaimedJob, Ended, Failure, Verdict, failure
 from pool.domain.retry import Backoff
-from pool.domain.states import Outcome
-from pool.domain.verdict import judge
+from pool.domain.states import JobStatus, Outcome
+from pool.domain.verdict import judge, undeliverable
 from pool.store.claim import POSTGRES_FIELDS, SQLITE_FIELDS
 from pool.store.database import Database
 from pool.store.deltas import Deltas
@@ -25,7 +26,7 @@ UNION ALL SELECT {SQLITE_LEASE} FROM pool_job WHERE status = 'RUNNING' AND node 
 POSTGRES_HELD = f"""SELECT {POSTGRES_FIELDS}, j.status, j.worker, extract(epoch from j.started_at)::float8
 FROM pool_job j WHERE j.node = %s AND (j.status = 'ASSIGNED' OR j.status = 'RUNNING') LIMIT %s"""
 
-LOST, UNSURE = failure(NodeLost), failure(AttemptLost)
+LOST, UNSURE, UNDELIVERABLE = failure(NodeLost), failure(AttemptLost), failure(JobUndeliverable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,9 @@ def _given_back(lease: Lease, began: bool, why: Failure, backoff: Backoff, now: 
     if began:
         started_at = now if lease.started_at is None else lease.started_at
         ended = Ended(lease.job, Outcome.LOST, lease.worker, started_at, now, failure=why)
+    elif undeliverable(lease.job):
+        ended = Ended(lease.job, Outcome.LOST, lease.worker, None, now, failure=UNDELIVERABLE)
+        return ended, Verdict(JobStatus.FAILED, refund=True)
     else:
         ended = Ended(lease.job, Outcome.INTERRUPTED, lease.worker, None, now)
     return ended, judge(ended, backoff)

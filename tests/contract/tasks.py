@@ -35,6 +35,22 @@ def return_a_set():
     return {1}
 
 
+def value_of(answer):
+    if answer["status"] == "ERROR":
+        raise RuntimeError("Graph execution failed")
+    return answer["value"]
+
+
+@task(map_result=value_of)
+def ask_engine(status):
+    return {"status": status, "value": 7}
+
+
+@task(map_result=value_of)
+async def ask_engine_async(status):
+    return {"status": status, "value": 7}
+
+
 @tasks_api.task
 def of_django():
     return "plain"

@@ -149,6 +149,10 @@ class TestDecorator:
         with pytest.raises(TypeError, match=r"^@task knows no option 'retries'"):
             task(retries=3)(tasks.not_a_task)
 
+    def test_what_maps_results_must_be_a_function(self):
+        with pytest.raises(InvalidTask, match=r"^map_result must be a function"):
+            task(map_result="value")(tasks.not_a_task)
+
     def test_a_queue_must_be_one_of_the_backends_own_if_it_names_any(self, settings):
         settings.TASKS = {"default": {"BACKEND": "pool.backend.PoolBackend", "QUEUES": ["mail"]}}
         with pytest.raises(InvalidTask, match="Queue 'default' is not valid for backend"):

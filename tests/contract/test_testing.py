@@ -59,6 +59,13 @@ class TestInline:
         assert ValueError is result.errors[0].exception_class
         assert "ValueError: broken" in result.errors[0].traceback
 
+    @pytest.mark.parametrize("asked", [tasks.ask_engine, tasks.ask_engine_async])
+    def test_what_a_task_returned_is_mapped_to_a_result_or_an_error(self, inline, asked):
+        assert 7 == asked.enqueue("FINISHED").return_value
+        failed = asked.enqueue("ERROR")
+        assert TaskResultStatus.FAILED is failed.status
+        assert "RuntimeError: Graph execution failed" in failed.errors[0].traceback
+
     def test_a_result_that_cannot_be_stored_is_a_failure(self, inline):
         result = tasks.return_a_set.enqueue()
         assert InvalidPayload is result.errors[0].exception_class

@@ -133,3 +133,10 @@ def reconnect() -> None:
     from django.db import connections
 
     connections.close_all()
+
+
+def results_of(task: str, key: str) -> list[Any]:
+    """One value of the results of all jobs of a task."""
+    from pool.models import Job
+
+    return [result[key] for result in Job.objects.filter(task__endswith=task).values_list("result", flat=True)]

@@ -427,3 +427,19 @@ def write_signals(path: str) -> None:
 
 if listens := os.environ.get("ZOO_LISTENS"):
     write_signals(listens)
+
+
+def value_of(answer: dict[str, Any]) -> Any:
+    if answer["status"] == "ERROR":
+        raise RuntimeError("Graph execution failed")
+    return answer["value"]
+
+
+@task(map_result=value_of, max_attempts=1)
+def asks_engine(status: str) -> dict[str, Any]:
+    return {"status": status, "value": 7}
+
+
+@task(map_result=value_of, max_attempts=1)
+async def asks_engine_async(status: str) -> dict[str, Any]:
+    return {"status": status, "value": 7}

@@ -4,8 +4,11 @@ import logging
 import threading
 
 import pytest
+from msgspec.msgpack import encode
 
-from pool.engine.capture import Capture, JobLogHandler, Stream
+from pool.domain.setting import JOB_FRAME_BYTES, JOB_LOG_BYTES
+from pool.engine.capture import PARCEL_BYTES, Capture, JobLogHandler, Stream, parcels
+from pool.engine.messages import JobTold
 
 LIMIT = 1000
 
@@ -50,6 +53,26 @@ def test_limit_counts_the_whole_attempt(capture: Capture) -> None:
     said(capture)
     capture.add("stdout", "yyy")
     assert [("stdout", f"y… the rest was cut: the job's output is longer than {LIMIT} bytes.\n")] == said(capture)
+
+
+def test_limit_counts_bytes_and_cuts_no_character_in_two() -> None:
+    capture = Capture(10)
+    capture.start()
+    capture.add("stdout", "\N{SNOWMAN}" * 10)
+    ((_, text),) = said(capture)
+    assert "\N{SNOWMAN}" * 3 == text.partition("…")[0]
+
+
+@pytest.mark.parametrize("times", [1, 20_000], ids=["one piece", "many pieces"])
+def test_all_that_may_be_kept_fits_into_frames(times: int) -> None:
+    capture = Capture(JOB_LOG_BYTES)
+    capture.start()
+    for _ in range(times):
+        capture.add("stdout", "\N{PILE OF POO}" * (JOB_LOG_BYTES // times))
+        capture.add("stderr", "\0")
+    sizes = [len(encode(JobTold(1, parcel))) for parcel in parcels(capture.close())]
+    assert JOB_LOG_BYTES < sum(sizes)
+    assert (JOB_FRAME_BYTES if times == 1 else PARCEL_BYTES) >= max(sizes)
 
 
 def test_next_job_has_all_the_room_again(capture: Capture) -> None:

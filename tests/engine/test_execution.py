@@ -57,6 +57,13 @@ def test_async_error_is_the_jobs_error(running: EngineSite) -> None:
     assert ("FAILED", "builtins.ValueError", "broken") == (job["status"], job["error"]["type"], job["error"]["message"])
 
 
+@pytest.mark.parametrize("name", ["asks_engine", "asks_engine_async"])
+def test_what_a_task_returned_is_mapped_to_a_result_or_an_error(running: EngineSite, name: str) -> None:
+    assert ("COMPLETED", 7) == tuple(run(running, TASKS + name, "FINISHED")[key] for key in ("status", "result"))
+    failed = run(running, TASKS + name, "ERROR")
+    assert ("FAILED", "Graph execution failed") == (failed["status"], failed["error"]["message"])
+
+
 # Context -----------------------------------------------------------------------
 
 

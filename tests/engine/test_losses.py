@@ -310,9 +310,9 @@ def test_programs_of_jobs_are_gone_before_the_next_node_starts_the_job(site: Eng
     program = wait_until_begun(site, job)
     nursery = helper_pid(node, "nursery")
     assert nursery is not None
-    kill(nursery, signal.SIGSTOP)
-    node.kill()
+    node.send(signal.SIGSTOP)
     kill(nursery)
+    node.kill()
     site.start_node(workers=1)
     wait_until_begun(site, job, times=2)
     assert not is_alive(program)

@@ -1,12 +1,15 @@
 """What the node reports when the database did not take the report before."""
 
+import json
 from types import SimpleNamespace
+from uuid import UUID
 
+from pool.domain.ids import new_id
 from pool.domain.states import NodeState
 from pool.engine.ledger import Report
 from pool.engine.meter import Meter
 from pool.engine.reporting import Reporting
-from tests.engine.benches import Bench, at, bench
+from tests.engine.benches import Bench, at, bench, made_job
 
 
 def reporting_of(node: Bench) -> Reporting:
@@ -43,3 +46,16 @@ def test_committed_report_is_not_told_again() -> None:
         second = report(reporting, 2, completed=3)
         assert {"completed": 3, "executed": 1} == second.data["deltas"]
         assert [] == second.workers
+
+
+def test_ids_of_jobs_are_spelled_with_hyphens_however_the_database_stores_them() -> None:
+    with bench() as node:
+        worker = node.add_worker()
+        job = made_job(id=new_id().hex)
+        node.dispatch.take([job], at(1))
+        node.dispatch.hand_out(at(1))
+        worker.begin(1, 1.0)
+        told = report(reporting_of(node), 2, completed=0)
+        (row,), (lane,) = told.workers, told.data["lanes"]
+        assert [str(UUID(job.id))] == json.loads(row.current_jobs)
+        assert str(UUID(job.id)) == lane["job"]

@@ -1,5 +1,7 @@
 """The number of workers changes while jobs run, workers are recycled, queues are paused: no job notices."""
 
+from collections import Counter
+
 import pytest
 
 from pool.domain.errors import InvalidOption
@@ -94,6 +96,16 @@ def test_workers_are_recycled_after_so_many_jobs(site: EngineSite) -> None:
     site.wait_until(lambda: site.wait_for_job(site.enqueue("sees"))["result"]["pid"] != first, "another worker")
     assert {1} == {site.do(reads.spent)[job][0] for job in jobs}
     assert [] == site.events("worker.exited"), "leaving is not dying"
+
+
+def test_no_worker_does_more_jobs_than_its_hard_limit(site: EngineSite) -> None:
+    """However short they are, and however many it could hold ahead."""
+    site.start_node(workers=1, POOL_MAX_JOBS_PER_WORKER="10", POOL_RECYCLE_THRESHOLD="10", **RECYCLING)
+    site.enqueue_many("sees", [([], {})] * 60)
+    site.wait_until_ended()
+    done = Counter(site.do(reads.results_of, "sees", "pid"))
+    assert 60 == sum(done.values())
+    assert max(done.values()) <= 10
 
 
 def test_young_workers_are_not_recycled_for_their_number_of_jobs(site: EngineSite) -> None:

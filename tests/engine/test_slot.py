@@ -6,7 +6,8 @@ import pytest
 
 from pool.domain.errors import NotReady
 from pool.engine import slot as words
-from pool.engine.slot import RING_JOBS, Slots, begun_jobs, is_held
+from pool.engine.slot import RING_JOBS, Slots, begun_jobs
+from pool.store.presence import is_held
 
 JOBS = [bytes([number]) * 16 for number in range(1, 4)]
 

@@ -9,7 +9,7 @@ from django.db import OperationalError
 
 from pool.domain.states import JobStatus
 from pool.models import Job, Queue
-from pool.store.claim import POSTGRES_CLAIM, SQLITE_CLAIM, SQLITE_HEAD, claim, meet_queues
+from pool.store.claim import POSTGRES_CLAIM, SQLITE_CLAIM, SQLITE_HEAD, claim, meet_queues, passed_by
 from pool.store.database import Database
 from pool.store.deltas import Deltas
 from pool.store.enqueue import enqueue_rows
@@ -234,6 +234,18 @@ class TestTwoNodes:
         assert same(ids) == claimed_ids(first) | claimed_ids(second)
         assert_counted(alias)
 
+    @ON_POSTGRES
+    def test_know_of_jobs_that_the_other_holds_locked(self, alias, database, other_database, ids):
+        """It locks the heads of all queues and takes some: the others are free again when it commits."""
+        assert len(take(database, most=4)) == 4
+        assert len(take(other_database, "node-2", most=10)) == 6
+        assert passed_by(other_database)
+        assert passed_by(other_database, ["default"])
+        assert not passed_by(other_database, ["another"])
+        database.commit()
+        assert not passed_by(other_database)
+        other_database.commit()
+
     @ON_SQLITE
     def test_wait_for_each_other(self, alias, database, ids):
         hasty = Database(alias, lock_wait_ms=20)
@@ -254,6 +266,12 @@ class TestTwoNodes:
         assert {NODE: 4, "node-2": 6} == {
             node: Job.objects.using(alias).filter(node=node).count() for node in (NODE, "node-2")
         }
+
+
+def test_a_claim_that_takes_all_passes_nothing_by(alias, database):
+    enqueue(alias, 3)
+    claim_as(database)
+    assert not passed_by(database)
 
 
 def test_a_job_that_is_too_late_is_claimed_and_says_so(alias, database):

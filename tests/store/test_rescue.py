@@ -3,8 +3,10 @@
 import pytest
 
 from pool.domain.states import JobStatus, Outcome
+from pool.domain.verdict import MAX_UNDELIVERED
 from pool.models import Job
 from pool.store.deltas import Deltas
+from pool.store.operate import retry
 from pool.store.rescue import BATCH, held_by, release_unheld, rescue
 from tests.store.rows import (
     BACKOFF,
@@ -163,6 +165,49 @@ class TestLostNode:
         claim_as(database, most=BATCH + 5)
         assert [BATCH, 5, 0] == [len(rescue_all(database, begun=set()).written) for _ in range(3)]
         assert {"PENDING"} == set(Job.objects.using(alias).values_list("status", flat=True))
+        assert_counted(alias)
+
+
+class TestUndeliverable:
+    def test_job_that_never_begins_does_not_circle_for_ever(self, alias, database):
+        (id,) = enqueue(alias)
+        given_out = 0
+        while claim_as(database):
+            given_out += 1
+            assert given_out <= MAX_UNDELIVERED + 1
+            rescue_all(database, begun=set())
+        assert given_out == MAX_UNDELIVERED + 1
+        found = row(alias, id)
+        assert (found["status"], found["attempts"], found["losses"]) == ("FAILED", 0, 0)
+        assert (found["started_at"], found["finished_at"]) == (None, moment(LATER))
+        assert found["error"]["type"] == "pool.domain.errors.JobUndeliverable"
+        assert "undeliverable" in found["error"]["message"]
+        assert attempts(alias, id) == []
+        assert assert_counted(alias)["default"]["dead"] == 1
+
+    def test_attempts_that_began_do_not_count(self, alias, database):
+        id = put(alias, S.ASSIGNED, epoch=40, attempts=40 - MAX_UNDELIVERED + 1, max_attempts=100)
+        rescue_all(database, begun=set())
+        assert row(alias, id)["status"] == "PENDING"
+
+    def test_nor_does_a_job_that_may_have_begun(self, alias, database):
+        id = put(alias, S.ASSIGNED, epoch=40)
+        rescue_all(database, begun=None)
+        assert (row(alias, id)["status"], row(alias, id)["losses"]) == ("PENDING", 1)
+
+    def test_job_that_was_to_be_cancelled_is(self, alias, database):
+        id = put(alias, S.ASSIGNED, epoch=40, cancel_requested_at=moment(NOW + 1))
+        rescue_all(database, begun=set())
+        assert row(alias, id)["status"] == "CANCELLED"
+        assert assert_counted(alias)["default"]["cancelled"] == 1
+
+    def test_retried_it_gets_another_chance(self, alias, database):
+        id = put(alias, S.ASSIGNED, epoch=40)
+        rescue_all(database, begun=set())
+        retry(id)
+        (job,) = claim_as(database)
+        settle(database, ended(job))
+        assert row(alias, id)["status"] == "COMPLETED"
         assert_counted(alias)
 
 

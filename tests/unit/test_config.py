@@ -47,6 +47,13 @@ def test_largest_arguments_and_result_leave_room_in_a_frame():
         assert SETTINGS[key].metadata["most"] + MIB <= JOB_FRAME_BYTES
 
 
+def test_output_that_is_all_replaced_fits_in_a_frame():
+    assert 3 * SETTINGS["max_log_bytes"].metadata["most"] + MIB <= JOB_FRAME_BYTES
+    assert only_problem({"max_log_bytes": 64 * MIB}) == (
+        "POOL['max_log_bytes'] must be a whole number of bytes from 0 to 16,777,216, not 67108864."
+    )
+
+
 def test_every_default_is_a_value_that_is_allowed():
     defaults = {key: item.default for key, item in SETTINGS.items()}
     assert [] == find_problems(defaults | {"workers": 2}, {})

@@ -64,3 +64,27 @@ def test_notices_change_no_status() -> None:
 
 def test_memory_nearly_full_degrades() -> None:
     assert assess(Condition(nodes=1, size=1, workers=1, unhealthy=0, memory=0.95)).status is Status.DEGRADED
+
+
+def waiting(seconds: float, *, is_idle: bool) -> Health:
+    oldest = {"mail": seconds, "images": 1.0}
+    return assess(Condition(nodes=1, size=2, workers=2, unhealthy=0, oldest=oldest, is_idle=is_idle))
+
+
+def test_pool_in_which_jobs_wait_and_none_ends_is_degraded() -> None:
+    health = waiting(300, is_idle=True)
+    assert (health.status, names(health)) == (Status.DEGRADED, ["stuck"])
+    assert health.alerts[0].message.startswith("The oldest job in queue 'mail' has waited 5 min, and no job ends.")
+    assert waiting(59, is_idle=True).alerts == ()
+
+
+def test_jobs_that_wait_for_long_are_told_of_while_others_end() -> None:
+    health = waiting(840, is_idle=False)
+    assert (health.status, names(health)) == (Status.HEALTHY, ["late"])
+    assert health.alerts[0].message == "The oldest job in queue 'mail' has waited 14 min."
+    assert waiting(300, is_idle=False).alerts == ()
+
+
+def test_nobody_is_told_that_jobs_wait_where_no_node_is() -> None:
+    condition = Condition(nodes=0, size=0, workers=0, unhealthy=0, oldest={"mail": 900.0}, is_idle=True)
+    assert names(assess(condition)) == ["no_node"]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pool.domain.ids import new_id, parse_id
+from pool.domain.ids import new_id, parse_id, spelled
 
 
 def test_ids_are_uuids_of_version_7():
@@ -42,3 +42,9 @@ def test_what_is_no_id_is_none(text):
 @given(st.text(st.characters(exclude_categories=()), max_size=60))
 def test_no_text_breaks_the_reader(text):
     assert parse_id(text) is None or isinstance(parse_id(text), uuid.UUID)
+
+
+def test_ids_are_spelled_with_hyphens():
+    made = new_id()
+    assert str(made) == spelled(made.hex) == spelled(str(made))
+    assert spelled("") == ""

@@ -166,6 +166,7 @@ def _wrapped(value, times):
 
 def test_a_nesting_without_end_is_refused():
     assert "is nested too deep" in refusal(nested(100_000), 10**6, 500)
+    assert refusal(nested(101), 10**6, 100).startswith("result" + "[0]" * 18 + "… is nested too deep: 100 levels")
 
 
 def test_large_floats_stay_floats_in_a_database_that_reads_numbers_by_value():

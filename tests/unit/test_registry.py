@@ -5,6 +5,7 @@ import sys
 import pytest
 
 from pool import registry
+from pool.adapters.tasks_api import Task
 from pool.domain.errors import InvalidConfig, UnknownTask
 from tests.contract import tasks
 
@@ -39,7 +40,9 @@ def test_tasks_of_a_named_module_are_found_by_the_name_of_their_function(use_mod
     use_modules(tasks.__name__)
     assert registry.find(ADD) is tasks.add
     assert registry.known(ADD)
-    assert {"add", "fail", "of_django", "return_a_set", "tell", "wait_for_nothing"} == {
+    named = {name for name, value in vars(tasks).items() if isinstance(value, Task) and value.name == name}
+    assert {"add", "of_django", "wait_for_nothing"} < named
+    assert named == {
         name.removeprefix(f"{tasks.__name__}.") for name in registry.discover() if name.startswith(tasks.__name__)
     }
 

@@ -14,7 +14,7 @@ rooms = st.lists(st.tuples(st.floats(0, 3 * AHEAD), st.integers(0, MOST + 2)), m
 
 
 def seats_of(rooms):
-    return [Seat(key, load if count else 0.0, count) for key, (load, count) in enumerate(rooms)]
+    return [Seat(key, load if count else 0.0, count, MOST) for key, (load, count) in enumerate(rooms)]
 
 
 def taken(seats):
@@ -24,36 +24,43 @@ def taken(seats):
 class TestRoute:
     def test_idle_workers_get_one_long_job_each(self):
         seats = seats_of([(0, 0)] * 3)
-        assert route([1e6] * 5, seats, AHEAD, MOST) == [3, 4]
+        assert route([1e6] * 5, seats, AHEAD) == [3, 4]
         assert sorted(taken(seats)) == [[0], [1], [2]]
 
     def test_jobs_of_which_nothing_is_known_go_to_idle_workers_alone(self):
         seats = seats_of([(0, 0), (100, 1)])
-        assert route([None, None], seats, AHEAD, MOST) == [1]
+        assert route([None, None], seats, AHEAD) == [1]
         assert taken(seats) == [[0], []]
 
     def test_tiny_jobs_travel_together(self):
         seats = seats_of([(0, 0)])
-        assert route([100.0] * 12, seats, AHEAD, MOST) == list(range(MOST, 12))
+        assert route([100.0] * 12, seats, AHEAD) == list(range(MOST, 12))
         assert taken(seats) == [list(range(MOST))]
 
     def test_the_least_loaded_comes_first(self):
         seats = seats_of([(3000, 1), (1000, 1), (2000, 1)])
-        assert route([100.0], seats, AHEAD, MOST) == []
+        assert route([100.0], seats, AHEAD) == []
         assert taken(seats) == [[], [0], []]
 
     def test_a_short_job_may_pass_one_that_finds_no_seat(self):
         seats = seats_of([(1000, 1)])
-        assert route([1e6, 100.0], seats, AHEAD, MOST) == [0]
+        assert route([1e6, 100.0], seats, AHEAD) == [0]
         assert taken(seats) == [[1]]
 
+    def test_a_worker_that_has_nearly_done_enough_gets_no_more_than_that(self):
+        seats = [Seat(0, 0.0, 0, 2), Seat(1, 0.0, 0, 0)]
+        assert route([10.0] * 3, seats, AHEAD) == [2]
+        assert taken(seats) == [[0, 1], []]
+        assert wanted([Seat(0, 0.0, 0, 2), Seat(1, 0.0, 0, 0)], 10.0, AHEAD) == 2
+        assert wanted([Seat(1, 0.0, 0, 0)], None, AHEAD) == 0
+
     def test_without_seats_all_are_left_over(self):
-        assert route([1.0, None], [], AHEAD, MOST) == [0, 1]
+        assert route([1.0, None], [], AHEAD) == [0, 1]
 
     @given(costs, rooms)
     def test_every_job_is_given_once_or_left_over(self, jobs, rooms):
         seats = seats_of(rooms)
-        left = route(jobs, seats, AHEAD, MOST)
+        left = route(jobs, seats, AHEAD)
         given_out = [index for indexes in taken(seats) for index in indexes]
         assert sorted(given_out + left) == list(range(len(jobs)))
         assert left == sorted(left)
@@ -61,7 +68,7 @@ class TestRoute:
     @given(costs, rooms)
     def test_each_seat_gets_its_jobs_in_order_and_no_more_than_it_may_hold(self, jobs, rooms):
         seats = seats_of(rooms)
-        route(jobs, seats, AHEAD, MOST)
+        route(jobs, seats, AHEAD)
         for seat, (_, count) in zip(seats, rooms, strict=True):
             assert seat.taken == sorted(seat.taken)
             assert seat.count == count + len(seat.taken)
@@ -71,7 +78,7 @@ class TestRoute:
     def test_no_job_stands_behind_more_work_than_allowed(self, jobs, rooms):
         seats = seats_of(rooms)
         before = [seat.load_us for seat in seats]
-        route(jobs, seats, AHEAD, MOST)
+        route(jobs, seats, AHEAD)
         for seat, load, (_, count) in zip(seats, before, rooms, strict=True):
             for place, index in enumerate(seat.taken):
                 cost = AHEAD if jobs[index] is None else jobs[index]
@@ -82,33 +89,33 @@ class TestRoute:
     @given(costs, rooms)
     def test_no_worker_stays_idle_while_a_job_is_left_over(self, jobs, rooms):
         seats = seats_of(rooms)
-        if route(jobs, seats, AHEAD, MOST):
+        if route(jobs, seats, AHEAD):
             assert all(seat.count for seat in seats)
 
 
 class TestWanted:
     def test_while_nothing_is_known_one_for_each_idle_worker(self):
-        assert wanted(seats_of([(0, 0), (100, 1), (0, 0)]), None, AHEAD, MOST) == 2
+        assert wanted(seats_of([(0, 0), (100, 1), (0, 0)]), None, AHEAD) == 2
 
     def test_tiny_jobs_are_claimed_by_the_worker_full(self):
-        assert wanted(seats_of([(0, 0), (0, 0)]), 100.0, AHEAD, MOST) == 2 * MOST
+        assert wanted(seats_of([(0, 0), (0, 0)]), 100.0, AHEAD) == 2 * MOST
 
     def test_long_jobs_one_for_each_idle_worker(self):
-        assert wanted(seats_of([(0, 0), (1e6, 1)]), 1e6, AHEAD, MOST) == 1
+        assert wanted(seats_of([(0, 0), (1e6, 1)]), 1e6, AHEAD) == 1
 
     def test_without_seats_none(self):
-        assert wanted([], 100.0, AHEAD, MOST) == 0
+        assert wanted([], 100.0, AHEAD) == 0
 
     @given(rooms, st.one_of(st.none(), st.floats(OVERHEAD_US, 1e8)))
     def test_is_never_less_than_the_idle_nor_more_than_all_may_hold(self, rooms, mean):
         seats = seats_of(rooms)
         idle = sum(seat.count == 0 for seat in seats)
-        assert idle <= wanted(seats, mean, AHEAD, MOST) <= sum(max(MOST - seat.count, 0) for seat in seats)
+        assert idle <= wanted(seats, mean, AHEAD) <= sum(max(MOST - seat.count, 0) for seat in seats)
 
     @given(rooms, st.floats(OVERHEAD_US, 1e8))
     def test_what_is_claimed_finds_a_seat(self, rooms, mean):
-        count = wanted(seats_of(rooms), mean, AHEAD, MOST)
-        left = route([mean] * count, seats_of(rooms), AHEAD, MOST)
+        count = wanted(seats_of(rooms), mean, AHEAD)
+        left = route([mean] * count, seats_of(rooms), AHEAD)
         # A sum of floats may be a hair more than its product.
         assert len(left) <= len(rooms)
 

@@ -32,7 +32,7 @@ def test_chained_errors_keep_what_stands_between_them() -> None:
     between = "During handling of the above exception, another exception occurred:"
     text = f"{HEADER}{OWN}ValueError: a\n\n{between}\n\n{HEADER}{OWN}KeyError: b\n"
     parts = tracebacks.read(text)
-    assert [part.text for part in parts if part.kind == "text"] == ["ValueError: a", between, "KeyError: b"]
+    assert [part.text for part in parts if part.kind == "text"] == [f"ValueError: a\n{between}", "KeyError: b"]
 
 
 def test_what_is_no_traceback_is_shown_as_it_is() -> None:

@@ -1,0 +1,54 @@
+"""When the node asks the database for jobs."""
+
+from types import SimpleNamespace
+
+from pool.domain.states import NodeState
+from pool.engine.agenda import LOOK_AGAIN_S, Agenda
+from pool.engine.ledger import Answer, Wanted
+from tests.engine.benches import Bench, at, bench
+
+RUNNING = NodeState.RUNNING
+
+
+def agenda_of(node: Bench) -> Agenda:
+    staffing, reporting = SimpleNamespace(tasks={"a.task"}), SimpleNamespace(last=0.0)
+    made = Agenda(node.roster, node.ledger, node.dispatch, staffing, reporting, node.config)  # type: ignore[arg-type]
+    made.learn(Answer(looked_ahead=True), Wanted(jobs=1, promote=True), at(0))
+    return made
+
+
+def test_jobs_that_somebody_held_locked_are_looked_at_again_soon_and_less_and_less_often() -> None:
+    with bench(poll_s=0.05) as node:
+        node.add_worker()
+        agenda = agenda_of(node)
+        assert 0.05 == agenda.due(at(0), RUNNING)
+        now, pauses = 0.0, []
+        for _ in range(5):
+            agenda.learn(Answer(passed_by=True), Wanted(jobs=1, promote=True), at(now))
+            due = agenda.due(at(now), RUNNING)
+            pauses.append(round(due - now, 3))
+            assert 1 == agenda.wanted(at(due), RUNNING).jobs
+            now = due
+        assert [LOOK_AGAIN_S, 2 * LOOK_AGAIN_S, 4 * LOOK_AGAIN_S, 0.05, 0.05] == pauses
+
+
+def test_that_is_over_when_nothing_was_passed_by() -> None:
+    with bench() as node:
+        node.add_worker()
+        agenda = agenda_of(node)
+        for now in (0.1, 0.2):
+            agenda.learn(Answer(passed_by=True), Wanted(jobs=1), at(now))
+        agenda.learn(Answer(), Wanted(jobs=1), at(0.3))
+        assert 1.0 == agenda.due(at(0.3), RUNNING)
+        agenda.learn(Answer(passed_by=True), Wanted(jobs=1), at(0.4))
+        assert 0.4 + LOOK_AGAIN_S == agenda.due(at(0.4), RUNNING)
+
+
+def test_nobody_looks_again_while_all_workers_are_busy() -> None:
+    with bench() as node:
+        agenda = agenda_of(node)
+        agenda.learn(Answer(passed_by=True), Wanted(jobs=1), at(0.1))
+        assert 1.0 == agenda.due(at(0.1), RUNNING)
+        assert 0 == agenda.wanted(at(0.5), RUNNING).jobs
+        node.add_worker()
+        assert 1.0 == agenda.due(at(0.5), RUNNING), "it does not ask all the time"
