@@ -99,6 +99,10 @@ SQLITE_OPTIONS = {
 
 DATABASES = {"default": env.db("DATABASE_URL") if os.environ.get("DATABASE_URL") else SQLITE}
 
+if DATABASES["default"].get("ENGINE") not in (SQLITE["ENGINE"], "django.db.backends.postgresql"):
+    raise ImproperlyConfigured(
+        "DATABASE_URL must be as sqlite:////folder/file or postgresql://user:password@host/name."
+    )
 if DATABASES["default"]["ENGINE"] == SQLITE["ENGINE"]:
     Path(DATABASES["default"]["NAME"]).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     DATABASES["default"]["OPTIONS"] = SQLITE_OPTIONS | DATABASES["default"].get("OPTIONS", {})
@@ -122,6 +126,7 @@ LOGIN_URL = "admin:login"
 AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend", "sesame.backends.ModelBackend"]
 SESAME_MAX_AGE = 3600
 LOGIN_REDIRECT_URL = "/dashboard/"
+CSRF_FAILURE_VIEW = "dashboard.pages.errors.forged"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (
@@ -134,6 +139,7 @@ AUTH_PASSWORD_VALIDATORS = [
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
+FORMAT_MODULE_PATH = "poolsite.formats"
 USE_TZ = True
 
 X_FRAME_OPTIONS = "DENY"

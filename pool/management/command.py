@@ -79,6 +79,12 @@ class SentenceCommand(BaseCommand):
             raise Error(told(errors[-1]), keep_lines=True)
 
 
+def doubts() -> list[str]:
+    """What our system checks warn of, for commands that stay."""
+    found = [problem for problem in run_checks(tags=[OURS]) if not problem.is_serious() and not problem.is_silenced()]
+    return [told(problem) for problem in found]
+
+
 def told(problem: CheckMessage) -> str:
     """A check's message and hint; lines to paste keep their lines."""
     hint = (problem.hint or "").rstrip()

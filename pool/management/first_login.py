@@ -11,6 +11,7 @@ from django.apps import apps
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import User
+from django.db import IntegrityError
 from django.urls import NoReverseMatch, reverse
 
 NAME = "admin"
@@ -57,4 +58,8 @@ def first_administrator() -> User:
     """Make the administrator, without a password: only the link lets in."""
     found = User.objects.filter(username=NAME).first()
     make: Callable[..., User] = User.objects.create_superuser
-    return found or make(NAME)
+    try:
+        return found or make(NAME)
+    except IntegrityError:
+        # The `serve` of another host was quicker.
+        return User.objects.get(username=NAME)

@@ -106,6 +106,8 @@ def test_a_database_that_cannot_be_reached_is_named(idle):
         ({"POOL_RUN_DIR": "/tmp/" + "x" * 200}, "set POOL_RUN_DIR to one of at most"),
         ({"POOL_RUN_DIR": "/proc/nowhere"}, "set POOL_RUN_DIR to another"),
         ({"POOL_TASK_MODULES": "no.such.module"}, "POOL['task_modules'] names 'no.such.module'"),
+        ({"DATABASE_URL": "mysql://nobody@nowhere/none"}, "DATABASE_URL must be as sqlite:"),
+        ({"DATABASE_URL": "sqlite:///:memory:"}, "is in memory, where processes cannot share it. Give it a file"),
     ],
 )
 def test_a_wrong_setting_stops_with_the_name_of_its_key(idle, variables, expected):

@@ -6,62 +6,16 @@ import os
 import re
 import signal
 import socket
-import urllib.error
 import urllib.request
-from contextlib import closing
 
 import pytest
 
 from tests.acceptance import rows
-from tests.acceptance.processes import Process, children, title
-from tests.acceptance.site import ZOO, Site, free_port, wait_for
+from tests.acceptance.processes import Process
+from tests.acceptance.served import Served, answer_of
+from tests.acceptance.site import ROOT, ZOO, Site, wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
-
-
-class Served:
-    """A site under `serve`, and its pages."""
-
-    def __init__(self, site: Site, *arguments: object, port: int = 0, **variables: str) -> None:
-        self.site, self.port = site, port or free_port()
-        self.process = site.start("serve", "--port", self.port, *arguments, **variables)
-        self.base = f"http://127.0.0.1:{self.port}"
-
-    def get(self, path: str, host: str = "") -> tuple[int, str]:
-        request = urllib.request.Request(self.base + path, headers={"Host": host} if host else {})
-        return answer_of(urllib.request.build_opener(urllib.request.ProxyHandler({})), request)
-
-    def wait_until_ready(self) -> None:
-        def look() -> bool:
-            if self.process.exit_code() is not None:
-                raise AssertionError(f"serve ended with {self.process.exit_code()}:\n{self.process.said()}")
-            return 200 == self.get("/health/ready")[0]
-
-        wait_for(look, 60.0, "the site to be ready", self.process.said)
-
-    def child(self, name: str) -> int:
-        """The pid of a child; 0 when it does not run."""
-        return next((pid for pid in children(self.process.pid) if title(pid) == f"pool: {name}"), 0)
-
-    def wait_for_another(self, name: str, before: int) -> int:
-        return wait_for(
-            lambda: pid if (pid := self.child(name)) not in (0, before) else None,
-            30.0,
-            f"a new {name}",
-            self.process.said,
-        )
-
-
-def answer_of(opener: urllib.request.OpenerDirector, request: urllib.request.Request) -> tuple[int, str]:
-    """Status and body; 0 when nobody answers."""
-    try:
-        with closing(opener.open(request, timeout=10)) as reply:
-            return reply.status, reply.read().decode()
-    except urllib.error.HTTPError as error:
-        with closing(error):
-            return error.code, error.read().decode()
-    except OSError:
-        return 0, ""
 
 
 @pytest.fixture
@@ -96,6 +50,30 @@ def test_a_fresh_site_comes_up_with_one_command():
         assert 401 == served.get("/metrics")[0]
         assert 0 == served.process.stop()
         assert [] == site.members()
+
+
+def test_several_hosts_start_together_on_a_database_that_none_has_migrated():
+    with Site("postgresql", migrated=False) as site:
+        hosts = [Served(site, "--workers", 1, POOL_RUN_DIR=str(site.folder / f"run-{number}")) for number in range(2)]
+        for host in hosts:
+            host.wait_until_ready()
+        site.wait_for_workers(2)
+
+
+def test_a_database_of_the_pools_own_is_migrated_too(site):
+    jobs = site.folder / "jobs.sqlite3"
+    lines = [
+        "from poolsite.settings import *",
+        f"DATABASES['jobs'] = DATABASES['default'] | {{'NAME': {str(jobs)!r}}}",
+        "POOL = {'database': 'jobs'}",
+    ]
+    (site.folder / "own_settings.py").write_text("\n".join(lines))
+    variables = {"DJANGO_SETTINGS_MODULE": "own_settings", "PYTHONPATH": f"{ROOT}:{site.folder}", "POOL_WORKRES": "1"}
+    served = Served(site, "--workers", 1, **variables)
+    served.wait_until_ready()
+    assert jobs.exists()
+    assert "3\n" == site.pool("submit", f"{ZOO}adds", "[1, 2]", "--wait", **variables).stdout
+    assert "Warning: POOL_WORKRES is no setting of the pool. Did you mean POOL_WORKERS?" in served.process.said()
 
 
 def test_the_first_visitor_logs_in_by_a_link_once(served):
@@ -183,8 +161,12 @@ def test_wrong_arguments_are_told(site, arguments, code, expected):
     assert expected in done.stderr
 
 
-def test_a_wrong_setting_is_told(site):
-    assert "POOL_WORKERS" in refused(Served(site, POOL_WORKERS="many").process)
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [({"POOL_WORKERS": "many"}, "POOL_WORKERS"), ({"DATABASE_URL": "sqlite:///:memory:"}, "is in memory")],
+)
+def test_a_wrong_setting_is_told(site, variables, expected):
+    assert expected in refused(Served(site, **variables).process)
 
 
 # Kept alive --------------------------------------------------------------------

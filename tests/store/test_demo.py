@@ -118,9 +118,9 @@ def test_jobs_that_nobody_runs_are_not_waited_for():
         Watch(list(ids), timezone.now()).doubt()
 
 
-def test_without_a_node_the_demo_says_how_to_start_one(folder, console):
+def test_without_a_node_the_demo_says_how_to_start_one(folder, console, capsys):
     assert run_demo(folder, console=console) == 1
-    assert console.file.getvalue().startswith("No node is running. Start one with manage.py serve")
+    assert capsys.readouterr().err.startswith("Error: No node is running. Start one with manage.py serve")
     assert not Job.objects.exists()
 
 
@@ -129,10 +129,10 @@ def test_a_silent_node_counts_as_none(folder, node, console):
     assert run_demo(folder, console=console) == 1
 
 
-def test_a_paused_queue_is_named(folder, node, console):
+def test_a_paused_queue_is_named(folder, node, console, capsys):
     Queue.objects.create(name="default", paused=True)
     assert run_demo(folder, console=console) == 1
-    assert "manage.py pool resume default" in console.file.getvalue()
+    assert "manage.py pool resume default" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("place", "limit"), [("none", 10), (".", 0), (".", 10**9)])
@@ -141,14 +141,15 @@ def test_bad_usage_is_told_apart(folder, node, console, place, limit):
     assert not Job.objects.exists()
 
 
-def test_an_empty_folder_is_refused(folder, node, console):
+def test_an_empty_folder_is_refused(folder, node, console, capsys):
     (folder / "a.py").unlink()
     assert run_demo(folder, console=console) == 1
-    assert "name another folder" in console.file.getvalue()
+    assert "name another folder" in capsys.readouterr().err
 
 
-def test_a_refusal_leaves_stdout_to_the_json(folder, console, capsys):
-    assert run_demo(folder, console=console, as_json=True) == 1
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_refusal_leaves_stdout_alone(folder, console, capsys, as_json):
+    assert run_demo(folder, console=console, as_json=as_json) == 1
     assert console.file.getvalue() == ""
     assert "No node is running" in capsys.readouterr().err
 

@@ -35,15 +35,15 @@ def run_demo(
     folder: str | Path | None = None, *, limit: int = LIMIT, console: Console | None = None, as_json: bool = False
 ) -> int:
     """Run the demo over a folder and return the exit code; with `as_json`, print one JSON object and nothing else."""
-    out = console or Console()
-    say = Console(stderr=True) if as_json else out
+    out, errors = console or Console(), Console(stderr=True)
+    say = errors if as_json else out
     try:
         done = _demo(_checked(folder, limit), limit, say, quiet=as_json)
     except KeyboardInterrupt:
         say.print("Stopped watching. The jobs go on: see them with manage.py pool jobs.")
         return 1
     except DemoRefused as refused:
-        say.print(str(refused), markup=False, soft_wrap=True)
+        errors.print(f"Error: {refused}", markup=False, highlight=False, soft_wrap=True)
         return refused.code
     if as_json:
         out.file.write(json.dumps(done.as_dict()) + "\n")

@@ -6,16 +6,17 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from django.apps import apps
 from django.conf import settings
-from django.core.management import call_command
 from django.core.management.base import CommandParser
 from django.db import DatabaseError, InterfaceError, connections
 
 from pool import logs
 from pool.conf import database_alias, get_config, run_dir
 from pool.management.arguments import add_workers, whole_number
-from pool.management.command import Error, SentenceCommand
+from pool.management.command import Error, SentenceCommand, doubts
 from pool.management.first_login import first_login, is_needed
+from pool.management.migrating import migrate
 
 DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8000
 LOCAL_NAMES = {"localhost", "127.0.0.1", "[::1]", "::1"}
@@ -58,13 +59,12 @@ class Command(SentenceCommand):
     def prepare(self, url: str, sock: socket.socket, host: str) -> None:
         """Bring the database up to date and tell where everything is."""
         try:
-            # The checks that matter have run; those of other apps load every page, and this process stays for long.
-            call_command("migrate", interactive=False, verbosity=0, skip_checks=True, stdout=self.stderr)
+            migrate(self.stderr)
         except (DatabaseError, InterfaceError) as error:
             raise Error(f"The database {database()} cannot be migrated: {error}") from error
         for line in greeting(url, first_login(url)):
             self.stdout.write(line)
-        for line in warnings(sock, host):
+        for line in [*doubts(), *warnings(sock, host)]:
             self.stderr.write(f"Warning: {line}")
         self.stdout.flush()
         connections.close_all()
@@ -73,7 +73,7 @@ class Command(SentenceCommand):
 def greeting(url: str, link: str | None) -> list[str]:
     """What somebody who starts it for the first time wants to know."""
     manage = how_to_manage()
-    facts = [("open", url)]
+    facts = [("open", f"{url}dashboard/" if apps.is_installed("dashboard") else url)]
     if link:
         facts += [("log in", f"{link}  once, within an hour, as administrator")]
         facts += [("", f"then choose a password: {manage} changepassword admin")]

@@ -4,6 +4,8 @@ from argparse import Namespace
 
 from django.core.management.base import CommandParser
 
+from pool.conf import run_dir
+from pool.engine.folder_lock import NodeLock
 from pool.management.arguments import add_workers
 from pool.management.command import FAILED
 from pool.management.output import Output
@@ -19,4 +21,6 @@ def add_arguments(parser: CommandParser) -> None:
 def run(options: Namespace, out: Output) -> int:
     from pool.engine.launch import run_node
 
-    return FAILED if run_node(options.workers) else 0
+    lock = NodeLock(run_dir())
+    lock.take()
+    return FAILED if run_node(options.workers, lock) else 0

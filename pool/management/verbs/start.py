@@ -13,6 +13,7 @@ from django.core.management.base import CommandParser
 
 from pool.conf import get_config, run_dir
 from pool.engine.detached import LOG_NAME, start_detached
+from pool.engine.folder_lock import NodeLock
 from pool.engine.launch import require_schema
 from pool.engine.serving import Serving, find_serve, free_node
 from pool.management.arguments import add_workers, operator
@@ -48,7 +49,10 @@ def run(options: Namespace, out: Output) -> None:
 
 def start(folder: Path, workers: int | None) -> Node:
     """Start a node of its own."""
-    process = start_detached(workers, folder)
+    lock = NodeLock(folder)
+    lock.take()
+    process = start_detached(workers, folder, lock)
+    lock.close()
 
     def ended() -> str:
         return last_line(folder / LOG_NAME) if process.poll() is not None else ""

@@ -14,9 +14,9 @@ from pool.engine.serving import find_serve, hold_node
 from pool.management.arguments import operator, whole_number
 from pool.management.command import Error
 from pool.management.output import Output
-from pool.management.presence import living_nodes
 from pool.models import Node
 from pool.store.operate import request_stop
+from pool.store.presence import living_nodes
 
 HELP = "Let the nodes finish their jobs and leave."
 PRINTS_FACTS = True
