@@ -217,6 +217,22 @@ def fill(jobs: int) -> None:
 
 
 @verb
+def fill_past(jobs: int) -> dict[str, Any]:
+    """Write so many jobs in all states, and what was measured in a week; names and ids to ask for."""
+    from bench import past
+
+    return past.fill(jobs)
+
+
+@verb
+def beat() -> None:
+    """Let the node of that past live on."""
+    from bench import past
+
+    past.beat()
+
+
+@verb
 def claim_cost(batch: int, times: int) -> float:
     """Median time of a claim, in microseconds."""
     from bench import backlog

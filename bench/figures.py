@@ -10,6 +10,7 @@ from enum import StrEnum
 from statistics import median
 
 from bench.databases import POSTGRES, SQLITE, SQLITE_NORMAL
+from bench.pages import PLACES
 
 Bound = tuple[float, float]
 """At least (or at most), and the aim."""
@@ -104,11 +105,24 @@ FIGURES = (
     Figure("node_back", "node started again → first job starts", "ms"),
     Figure("node_done", "node started again → all done", "s"),
     Figure("ran_twice", "jobs that ran twice, their record lost with the node", "jobs"),
+    Figure("pages_slowest", "1 M jobs: the slowest page or list, p95", "ms", {ANY: (200, 50)}),
+    *(
+        figure
+        for place in PLACES
+        for figure in (
+            Figure(f"{place.key}_p95", f"{place.what}: p95 of the slowest address", "ms", {ANY: (200, 50)}),
+            Figure(f"{place.key}_p50", "the same, median of all", "ms"),
+            Figure(f"{place.key}_cpu", "the same, CPU of web process and database server, mean", "ms"),
+        )
+    ),
     Figure("silent_memory", "50 viewers that never read: memory for each", "kB", {ANY: (1024, 128)}),
     Figure("silent_closed", "the last of them is closed after", "s", {ANY: (15, 14)}),
     Figure("viewers_age", "100 viewers: age of a snapshot in the browser, p95", "ms", {ANY: (1200, 300)}),
     Figure("viewers_age_p50", "the same, p50", "ms"),
     Figure("viewers_cpu", "web process meanwhile, of one core", "%", {ANY: (30, 10)}),
+    Figure("unwatched", "drain of 150,000 jobs, nobody watches", "jobs/s"),
+    Figure("watched", "the same with the overview open", "jobs/s"),
+    Figure("watched_cost", "so the open page costs", "%", {ANY: (5, 1)}),
 )
 
 BY_KEY = {figure.key: figure for figure in FIGURES}

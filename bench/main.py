@@ -24,7 +24,7 @@ from bench import databases, machine
 from bench.databases import KINDS, SQLITE_NORMAL, TITLES
 from bench.figures import BY_KEY, Taken
 from bench.measures.listed import BY_NAME, MEASURES, Measure
-from bench.measures.plan import Plan
+from bench.measures.plan import MANY, Plan
 from bench.report import Broken, Report, number
 from bench.site import Ground, ground
 
@@ -63,6 +63,7 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--database-url", type=_server, help="a PostgreSQL server; the bench makes its own databases")
     made.add_argument("--reps", type=_count, default=3, help="repetitions of which the median counts (3)")
+    made.add_argument("--jobs", type=_jobs, default=MANY, help="jobs in the lists of `pages` (1,000,000)")
     made.add_argument("--quick", action="store_true", help="little of everything, once: shows that it works")
     made.add_argument("--folder", type=_folder, help="where to put the databases, to measure that disk")
     made.add_argument("--json", action="store_true", help="print JSON alone on standard output")
@@ -77,7 +78,7 @@ class Bench:
 
     def __init__(self, options: argparse.Namespace, folder: Path) -> None:
         self.options, self.folder = options, folder
-        self.plan = Plan(options.quick)
+        self.plan = Plan(options.quick, options.jobs)
         self.taken: list[Taken] = []
         self.broken: list[Broken] = []
 
@@ -221,6 +222,12 @@ def _server(url: str) -> str:
     if url and not url.startswith(("postgres://", "postgresql://")):
         raise argparse.ArgumentTypeError("it must begin with postgresql://; SQLite is measured in --folder")
     return url
+
+
+def _jobs(text: str) -> int:
+    if not text.isdigit() or not 5000 <= int(text) <= 100_000_000:
+        raise argparse.ArgumentTypeError(f"it must be a whole number from 5000 to 100000000, not {text!r}")
+    return int(text)
 
 
 def _count(text: str) -> int:

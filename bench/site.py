@@ -8,6 +8,7 @@ import os
 import select
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -135,6 +136,17 @@ class Site:
         node = Node(child, log, size)
         self.nodes.append(node)
         return node
+
+    @contextmanager
+    def web(self) -> Iterator[tuple[int, int]]:
+        """Run the web process for a while; its pid and port."""
+        with socket.create_server(("127.0.0.1", 0), backlog=1024) as sock:
+            listens = sock.fileno()
+            child = processes.start("bench.web", [str(listens)], self.env, self.folder / "web.log", pass_fds=[listens])
+            try:
+                yield child.pid, sock.getsockname()[1]
+            finally:
+                processes.end(child)
 
     def wait_idle(self, node: Node, workers: int) -> None:
         """Wait until so many workers have nothing to do."""

@@ -115,7 +115,7 @@ class History:
         return sum(step.bad for step in self.steps) / finished if finished else None
 
 
-_made: dict[tuple[str, int], dict[float, Step]] = {}
+_made: dict[tuple[str, int, bool], dict[float, Step]] = {}
 
 
 def forget() -> None:
@@ -123,17 +123,17 @@ def forget() -> None:
     _made.clear()
 
 
-def read(name: str, now: datetime) -> History:
-    """Read a range up to now."""
+def read(name: str, now: datetime, *, heat: bool = False) -> History:
+    """Read a range up to now; with the latencies of all jobs, which cost most, only where a heatmap is drawn."""
     chosen, alias = RANGES.get(name, RANGES[USUAL]), database_alias()
-    made = _made.setdefault((alias, chosen.step_s), {})
+    made = _made.setdefault((alias, chosen.step_s, heat), {})
     # Seconds come late, so a short range ends with the last whole step; a long one shows the step that goes on.
     whole, rest = divmod(now.timestamp(), chosen.step_s)
     last = (int(whole) + (rest > 0 and not chosen.is_live)) * chosen.step_s
     ends = [float(last - chosen.step_s * back) for back in range(chosen.length_s // chosen.step_s - 1, -1, -1)]
     missing = [end for end in ends if end not in made]
     if missing:
-        fresh = _make(alias, chosen, missing[0] - chosen.step_s, now.timestamp())
+        fresh = _make(alias, chosen, missing[0] - chosen.step_s, now.timestamp(), heat)
         made.update((end, fresh.get(end) or Step(end)) for end in missing)
     history = History(chosen, [made[end] for end in ends])
     _keep_settled(made, now.timestamp() - SETTLED_S)
@@ -145,12 +145,12 @@ def _keep_settled(made: dict[float, Step], until: float) -> None:
         made.pop(end, None)
 
 
-def _make(alias: str, chosen: Range, since: float, until: float) -> dict[float, Step]:
+def _make(alias: str, chosen: Range, since: float, until: float, heat: bool) -> dict[float, Step]:
     parts: defaultdict[float, list[_Part]] = defaultdict(list)
-    for part in _parts(alias, chosen, since, until):
+    for part in _parts(alias, chosen, since, until, heat):
         end = -(-part.at // chosen.step_s) * chosen.step_s
         parts[end].append(part)
-    return {end: _step(end, found, chosen) for end, found in parts.items()}
+    return {end: _step(end, found, chosen, heat) for end, found in parts.items()}
 
 
 @dataclass(slots=True)
@@ -167,10 +167,12 @@ class _Part:
     second: Second | None = None
 
 
-def _parts(alias: str, chosen: Range, since: float, until: float) -> Iterator[_Part]:
+def _parts(alias: str, chosen: Range, since: float, until: float, heat: bool) -> Iterator[_Part]:
     for span in chosen.sources:
         edge = datetime.fromtimestamp(since, UTC)
-        for row in past(alias, span, edge, datetime.fromtimestamp(until, UTC), histograms=span == SECOND):
+        # Longer spans have them of the whole pool among their figures, and live percentiles come with each second.
+        histograms = span == SECOND and (heat or not chosen.is_live)
+        for row in past(alias, span, edge, datetime.fromtimestamp(until, UTC), histograms=histograms):
             yield _of_second(row) if span == SECOND else _of_rolled(row)
         if span != SECOND and (rolled := newest(alias, span)) is not None:
             since = max(since, rolled.timestamp())
@@ -195,7 +197,7 @@ def _of_rolled(row: PastSpan) -> _Part:
     )
 
 
-def _step(end: float, parts: list[_Part], chosen: Range) -> Step:
+def _step(end: float, parts: list[_Part], chosen: Range, heat: bool) -> Step:
     measured = sum(part.seconds for part in parts)
     names = {part.node for part in parts}
     # A rolled up row is the whole pool's: more seconds than it is long were measured by several nodes.
@@ -211,7 +213,8 @@ def _step(end: float, parts: list[_Part], chosen: Range) -> Step:
     for part in parts:
         for measure, text in part.whole:
             texts[measure].append(text)
-    step.heat = heat_of(texts["total"])
+    if heat:
+        step.heat = heat_of(texts["total"])
     if chosen.is_live:
         step.wait, step.run = _moving(parts, "wait"), _moving(parts, "run")
     else:

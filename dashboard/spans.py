@@ -63,19 +63,13 @@ class Rolled(msgspec.Struct):
 
 def percentiles_of(texts: Sequence[str]) -> Percentiles:
     """Give the true percentiles of encoded histograms taken together; empty when there is nothing."""
-    return histogram.percentiles(_counts(texts)) if texts else {}
+    return histogram.percentiles(histogram.decode_all(texts)) if texts else {}
 
 
 def heat_of(texts: Sequence[str]) -> Heat:
     """Count the jobs of encoded histograms by the rows of the heatmap."""
     heat: Heat = {}
-    for bucket, times in _counts(texts).items():
+    for bucket, times in histogram.decode_all(texts).items():
         row = bisect_right(EDGES_US, bucket)
         heat[row] = heat.get(row, 0) + times
     return heat
-
-
-def _counts(texts: Sequence[str]) -> histogram.Counts:
-    if not texts:
-        return {}
-    return histogram.decode(texts[0] if len(texts) == 1 else histogram.merge_encoded(texts))

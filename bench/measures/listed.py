@@ -12,10 +12,12 @@ from bench.measures import (
     idle,
     latency,
     memory,
+    pages,
     recovery,
     reuse,
     viewers,
     wait,
+    watched,
     workers,
 )
 from bench.measures.plan import Plan, Values
@@ -45,7 +47,9 @@ MEASURES = (
     Measure("claim", claim.measure, long=True),
     Measure("reuse", reuse.measure, long=True),
     Measure("recovery", recovery.measure),
+    Measure("pages", pages.measure, long=True),
     Measure("viewers", viewers.measure, long=True),
+    Measure("watched", watched.measure, long=True),
 )
 
 BY_NAME = {measure.name: measure for measure in MEASURES}

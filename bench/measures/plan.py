@@ -7,10 +7,18 @@ T = TypeVar("T")
 
 Values = dict[str, float]
 
+MANY = 1_000_000
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     quick: bool = False
+    most: int = MANY
+    """Jobs in the longest lists."""
+
+    @property
+    def jobs(self) -> int:
+        return self.pick(self.most, min(self.most, 5000))
 
     def pick(self, full: T, quick: T) -> T:
         return quick if self.quick else full

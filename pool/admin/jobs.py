@@ -8,14 +8,12 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from pool.admin.read_only import ReadOnlyAdmin, Shown
+from pool.admin.read_only import OF_NEWEST, LongListAdmin, Shown, of_newest
 from pool.conf import database_alias
 from pool.domain.ids import first_id, parse_id
-from pool.domain.states import DEAD_LETTERS
+from pool.domain.states import JobStatus
 from pool.models import Attempt, Job, JobLog, Queue
-
-MOST_LOOKED_AT = 50_000
-OF_NEWEST = f"Filters and search look at the newest {MOST_LOOKED_AT:,} jobs; the live pages look further."
+from pool.store.job_filter import JobFilter
 
 
 class QueueFilter(admin.SimpleListFilter):
@@ -50,21 +48,6 @@ class AgeFilter(admin.SimpleListFilter):
         return queryset if age is None else queryset.filter(id__gte=first_id(timezone.now() - age))
 
 
-def looks_for_few(request: HttpRequest) -> bool:
-    """Tell whether what is asked for may be so rare that it would be looked for among all jobs, without an index."""
-    asked = {name: value for name, value in request.GET.items() if name in ("status__exact", "queue", "q") and value}
-    if parse_id(str(asked.get("q", "")).strip()) is not None:
-        return False
-    return bool(asked) and (set(asked) != {"status__exact"} or asked["status__exact"] not in DEAD_LETTERS)
-
-
-def of_newest(jobs: QuerySet[Job]) -> QuerySet[Job]:
-    """Leave out all but the newest."""
-    ids = jobs.order_by("-id").values_list("id", flat=True)
-    last = next(iter(ids[MOST_LOOKED_AT - 1 : MOST_LOOKED_AT]), None)
-    return jobs if last is None else jobs.filter(id__gte=last)
-
-
 class AttemptInline(Shown, admin.TabularInline):
     model = Attempt
     fields = ("number", "outcome", "worker", "started_at", "finished_at", "cpu_ms", "peak_rss", "error_message")
@@ -72,7 +55,7 @@ class AttemptInline(Shown, admin.TabularInline):
 
 
 @admin.register(Job)
-class JobAdmin(ReadOnlyAdmin):
+class JobAdmin(LongListAdmin):
     list_display = (
         "id",
         "task",
@@ -87,18 +70,18 @@ class JobAdmin(ReadOnlyAdmin):
     )
     list_filter = ("status", QueueFilter, AgeFilter)
     search_fields = ("task",)
-    search_help_text = f"A job's id, or the beginning of a task's name. {OF_NEWEST}"
-    ordering = ("-id",)
-    # Sorting by other columns would sort the whole table.
-    sortable_by = ("id",)
+    search_help_text = f"A job's id, or the beginning of a task's name. {OF_NEWEST} The live pages look further."
     inlines = (AttemptInline,)
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Job]:
-        jobs = super().get_queryset(request)
-        if request.resolver_match is None or request.resolver_match.url_name != "pool_job_changelist":
+    def listed(self, rows: QuerySet[Job], filters: dict[str, str]) -> QuerySet[Job]:
+        jobs = rows.defer("args", "kwargs", "result", "error", "metadata")
+        asked = {name: value.strip() for name, value in filters.items() if name != AgeFilter.parameter_name}
+        if not asked or parse_id(asked.get("q", "")) is not None:
             return jobs
-        jobs = jobs.defer("args", "kwargs", "result", "error", "metadata")
-        return of_newest(jobs) if looks_for_few(request) else jobs
+        status = asked.pop("status__exact", "")
+        (walk,) = JobFilter(status=status if status in JobStatus.__members__ else None).walks()
+        jobs = jobs.filter(walk.rows)
+        return jobs if walk.over and not asked else of_newest(jobs)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Job], search_term: str
@@ -111,13 +94,14 @@ class JobAdmin(ReadOnlyAdmin):
         return queryset.filter(task__startswith=search_term.strip()), False
 
 
-class OfJobAdmin(ReadOnlyAdmin):
+class OfJobAdmin(LongListAdmin):
     """Rows that belong to a job: found by its id."""
 
     search_fields = ("job",)
     search_help_text = "A job's id."
-    ordering = ("-id",)
-    sortable_by = ("id",)
+
+    def listed(self, rows: QuerySet[Any], filters: dict[str, str]) -> QuerySet[Any]:
+        return rows if set(filters) <= {"q"} else super().listed(rows, filters)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str

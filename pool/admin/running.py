@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from pool.admin.read_only import ReadOnlyAdmin
+from pool.admin.read_only import OF_NEWEST, LongListAdmin, ReadOnlyAdmin
 from pool.domain.ids import parse_id
 from pool.models import Node, PoolEvent, PoolSnapshot, Queue, Tally, WorkerSnapshot
 
@@ -51,14 +51,14 @@ class WorkerSnapshotAdmin(ReadOnlyAdmin):
 
 
 @admin.register(PoolSnapshot)
-class PoolSnapshotAdmin(ReadOnlyAdmin):
-    list_display = ("at", "node", "span")
+class PoolSnapshotAdmin(LongListAdmin):
+    list_display = ("id", "at", "node", "span")
     list_filter = ("span",)
     search_fields = ("node",)
-    ordering = ("-at",)
+    search_help_text = f"A part of a node's id. {OF_NEWEST}"
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[PoolSnapshot]:
-        return super().get_queryset(request).defer("data", "histograms")
+    def listed(self, rows: QuerySet[PoolSnapshot], filters: dict[str, str]) -> QuerySet[PoolSnapshot]:
+        return super().listed(rows, filters).defer("data", "histograms")
 
 
 class WhoFilter(admin.SimpleListFilter):
@@ -77,12 +77,11 @@ class WhoFilter(admin.SimpleListFilter):
 
 
 @admin.register(PoolEvent)
-class PoolEventAdmin(ReadOnlyAdmin):
-    list_display = ("at", "name", "level", "actor", "source", "node", "worker", "job")
+class PoolEventAdmin(LongListAdmin):
+    list_display = ("id", "at", "name", "level", "actor", "source", "node", "worker", "job")
     list_filter = ("level", WhoFilter)
     search_fields = ("name", "actor", "worker")
-    search_help_text = "A job's id, or a part of an event's name, of who did it, or of a worker's id."
-    ordering = ("-at",)
+    search_help_text = f"A job's id, or a part of an event's name, of who did it, or of a worker's id. {OF_NEWEST}"
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[PoolEvent], search_term: str

@@ -45,17 +45,26 @@ def pool_figures(
     now: datetime, nodes: Sequence[NodeFigures], tallies: Tallies, queues: Mapping[str, QueueView]
 ) -> dict[str, Any]:
     """Build the whole from its sources."""
-    pool, workers = _pool(nodes), _workers(nodes)
-    resources = _resources(nodes)
-    paused = {name: tallies.get(name, {}).get("pending", 0) for name, queue in queues.items() if queue.paused}
+    pool, workers, tasks = _pool(nodes), _workers(nodes), _tasks(nodes, tallies)
+    performance, resources = _performance(nodes), _resources(nodes)
     return {
         "timestamp": now.isoformat(),
         "pool": {**pool, "workers": workers},
-        "tasks": _tasks(nodes, tallies),
-        "performance": _performance(nodes),
+        "tasks": tasks,
+        "performance": performance,
         "resources": resources,
         "queue": _queue(nodes, tallies, queues),
-        "health": _health(nodes, pool, workers, resources["memory"]["usage"], paused),
+        "health": _health(
+            nodes,
+            size=pool["size"],
+            workers=workers["total"],
+            unhealthy=workers["unhealthy"],
+            shutting_down=pool["shutting_down"],
+            memory=resources["memory"]["usage"],
+            paused={name: tallies.get(name, {}).get("pending", 0) for name, queue in queues.items() if queue.paused},
+            oldest={name: age for name, queue in queues.items() if not queue.paused and (age := queue.oldest_age)},
+            is_idle=tasks["throughput"] == 0 and performance["latency"]["p50"] is None,
+        ),
     }
 
 
@@ -147,23 +156,12 @@ def _one_queue(nodes: Sequence[NodeFigures], name: str, tally: Mapping[str, int]
     }
 
 
-def _health(
-    nodes: Sequence[NodeFigures],
-    pool: Mapping[str, Any],
-    workers: Mapping[str, int],
-    memory: float | None,
-    paused: Mapping[str, int],
-) -> dict[str, Any]:
+def _health(nodes: Sequence[NodeFigures], **known: Any) -> dict[str, Any]:
     condition = Condition(
         nodes=len(nodes),
-        size=pool["size"],
-        workers=workers["total"],
-        unhealthy=workers["unhealthy"],
-        shutting_down=pool["shutting_down"],
         unready=sum(not node.data.get("ready") for node in nodes),
         problems=[str(problem) for node in nodes if (problem := node.data.get("problem"))],
-        memory=memory,
-        paused=paused,
+        **known,
     )
     health = assess(condition)
     return {"status": health.status, "capacity": health.capacity, "alerts": [asdict(alert) for alert in health.alerts]}

@@ -8,9 +8,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from pool.domain.wording import age
+
 MEMORY_NOTICE = 0.8
 MEMORY_WARNING = 0.9
 LEAST_CAPACITY = 0.5
+STUCK_AFTER_S = 60.0
+"""A job that has waited so long while none ended waits in vain."""
+LATE_AFTER_S = 600.0
+"""A job that has waited so long is worth knowing of, though others end."""
 
 
 class Status(StrEnum):
@@ -48,6 +54,10 @@ class Condition:
     memory: float | None = None
     paused: Mapping[str, int] | None = None
     """Jobs waiting in paused queues."""
+    oldest: Mapping[str, float] | None = None
+    """Seconds that the oldest job of each open queue has waited."""
+    is_idle: bool = False
+    """No job ended in the last minute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +70,7 @@ class Health:
 
 def assess(condition: Condition) -> Health:
     """Judge the pool."""
-    alerts = tuple(_workers(condition) + _nodes(condition) + _notices(condition))
+    alerts = tuple(_workers(condition) + _nodes(condition) + _waiting(condition) + _notices(condition))
     levels = {alert.level for alert in alerts}
     if Level.CRITICAL in levels:
         status = Status.CRITICAL
@@ -101,6 +111,17 @@ def _nodes(condition: Condition) -> list[Alert]:
     if condition.shutting_down:
         alerts.append(Alert("shutting_down", Level.WARNING, "The pool finishes its jobs and takes no new ones."))
     return alerts
+
+
+def _waiting(condition: Condition) -> list[Alert]:
+    if not condition.nodes or not condition.oldest:
+        return []
+    queue, seconds = max(condition.oldest.items(), key=lambda item: item[1])
+    told = f"The oldest job in queue {queue!r} has waited {age(seconds)}"
+    if condition.is_idle and seconds >= STUCK_AFTER_S:
+        message = f"{told}, and no job ends. Look at those that run longest, or add workers."
+        return [Alert("stuck", Level.WARNING, message)]
+    return [Alert("late", Level.NOTICE, f"{told}.")] if seconds >= LATE_AFTER_S else []
 
 
 def _notices(condition: Condition) -> list[Alert]:

@@ -5,8 +5,11 @@ A value falls into the bucket that an HDR histogram of two significant digits wo
 clerk and the web process merge either. What is unknown is None, never 0.
 """
 
+from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from itertools import compress
 
 from hdrh.histogram import HdrHistogram  # type: ignore[import-untyped, unused-ignore]
 
@@ -106,18 +109,39 @@ def encode(counts: Mapping[int, int]) -> str:
 
 def decode(text: str) -> Counts:
     """Read what `encode` wrote."""
-    histogram = HdrHistogram.decode(text.encode("ascii"))
-    filled = [(index, times) for index, times in enumerate(histogram.counts[:]) if times]
-    return {histogram.get_value_from_index(index): times for index, times in filled}
+    return _counts(HdrHistogram.decode(text.encode("ascii")))
+
+
+def decode_all(texts: Sequence[str]) -> Counts:
+    """Read what `encode` wrote several times, taken together."""
+    if len(texts) == 1:
+        return decode(texts[0])
+    return _counts(_added(texts)) if texts else {}
 
 
 def merge_encoded(texts: Iterable[str]) -> str:
     """Merge encoded histograms into one, without the way over dicts."""
-    merged_all = HdrHistogram(1, LONGEST_US, SIGNIFICANT_DIGITS)
-    for text in texts:
-        merged_all.decode_and_add(text.encode("ascii"))
-    encoded: bytes = merged_all.encode()
+    encoded: bytes = _added(texts).encode()
     return encoded.decode("ascii")
+
+
+def _added(texts: Iterable[str]) -> HdrHistogram:
+    histogram = HdrHistogram(1, LONGEST_US, SIGNIFICANT_DIGITS)
+    for text in texts:
+        histogram.decode_and_add(text.encode("ascii"))
+    return histogram
+
+
+def _counts(histogram: HdrHistogram) -> Counts:
+    counts = histogram.counts[: bisect_right(_buckets(), histogram.get_max_value())]
+    return dict(compress(zip(_buckets(), counts, strict=False), counts))
+
+
+@cache
+def _buckets() -> list[int]:
+    """The buckets in HDR's own order. Asked for one by one they would cost more than all the rest."""
+    empty = HdrHistogram(1, LONGEST_US, SIGNIFICANT_DIGITS)
+    return [empty.get_value_from_index(index) for index in range(empty.counts_len)]
 
 
 def _width(bucket: int) -> int:
@@ -128,6 +152,7 @@ def _highest(bucket: int) -> int:
     return bucket + _width(bucket) - 1
 
 
+@cache
 def _middle(bucket: int) -> int:
     return bucket + (_width(bucket) >> 1)
 

@@ -3,6 +3,8 @@
 Used by the commands and the pages, so that a figure looks the same in both.
 """
 
+from itertools import pairwise
+
 UNKNOWN = "–"
 AGES = ((86400.0, "d"), (3600.0, "h"), (60.0, "min"))
 SIZES = ("B", "kB", "MB", "GB", "TB")
@@ -26,7 +28,7 @@ def milliseconds(value: float | None) -> str:
     if value is None:
         return UNKNOWN
     if value >= 60_000:
-        return age(value / 1000)
+        return _two_units(value / 1000)
     if value >= 1000:
         return f"{_three_digits(value / 1000)} s"
     return f"{_three_digits(value)} ms" if value >= 1 else f"{value * 1000:.0f} µs"
@@ -54,6 +56,15 @@ def size(value: float | None) -> str:
 
 def percent(fraction: float | None) -> str:
     return UNKNOWN if fraction is None else f"{_three_digits(fraction * 100)} %"
+
+
+def _two_units(seconds: float) -> str:
+    """Write a time of a minute or more: "1 min 30 s", "2 d 4 h"."""
+    for (length, unit), (part, smaller) in pairwise((*AGES, (1.0, "s"))):
+        if seconds >= length:
+            rest = int(seconds % length / part)
+            return f"{int(seconds / length)} {unit}" + (f" {rest} {smaller}" if rest else "")
+    return age(seconds)
 
 
 def _three_digits(value: float) -> str:

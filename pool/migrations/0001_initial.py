@@ -87,7 +87,7 @@ class Migration(migrations.Migration):
             name="WorkerSnapshot",
             fields=[
                 ("id", models.CharField(max_length=40, primary_key=True, serialize=False)),
-                ("node", models.CharField(db_index=True, max_length=32)),
+                ("node", models.CharField(max_length=32)),
                 ("slot", models.SmallIntegerField()),
                 ("pid", models.IntegerField()),
                 ("kind", models.CharField(db_default="general", max_length=20)),
@@ -122,6 +122,19 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ["node", "slot"],
+                "indexes": [
+                    models.Index(
+                        models.F("node"),
+                        models.F("slot"),
+                        condition=models.Q(("ended_at__isnull", True)),
+                        name="pool_worker_living",
+                    ),
+                    models.Index(
+                        models.F("ended_at"),
+                        condition=models.Q(("ended_at__isnull", False)),
+                        name="pool_worker_ended",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -257,6 +270,19 @@ class Migration(migrations.Migration):
                     models.Index(models.F("id"), condition=models.Q(("status", "FAILED")), name="pool_job_failed"),
                     models.Index(models.F("id"), condition=models.Q(("status", "TIMEOUT")), name="pool_job_timeout"),
                     models.Index(
+                        models.F("id"), condition=models.Q(("status", "CANCELLED")), name="pool_job_cancelled"
+                    ),
+                    models.Index(
+                        models.F("id"), condition=models.Q(("status", "SCHEDULED")), name="pool_job_scheduled"
+                    ),
+                    models.Index(models.F("id"), condition=models.Q(("status", "BLOCKED")), name="pool_job_blocked"),
+                    models.Index(
+                        models.F("tenant"),
+                        models.F("id"),
+                        condition=models.Q(("tenant__gt", "")),
+                        name="pool_job_tenant",
+                    ),
+                    models.Index(
                         models.F("node"),
                         condition=models.Q(("cancel_requested_at__isnull", False), ("finished_at__isnull", True)),
                         name="pool_job_cancel",
@@ -309,7 +335,15 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ["-at"],
-                "indexes": [models.Index(fields=["at"], name="pool_event_at")],
+                "indexes": [
+                    models.Index(fields=["at"], name="pool_event_at"),
+                    models.Index(
+                        models.F("job"),
+                        models.F("id"),
+                        condition=models.Q(("job__isnull", False)),
+                        name="pool_event_job",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -403,7 +437,10 @@ class Migration(migrations.Migration):
                 (
                     "job",
                     models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE, related_name="attempt_set", to="pool.job"
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="attempt_set",
+                        to="pool.job",
                     ),
                 ),
             ],

@@ -10,7 +10,7 @@ from pool.domain.states import Outcome
 class Attempt(models.Model):
     """Written with the job's own change of state, fenced by the same epoch."""
 
-    job = models.ForeignKey("pool.Job", on_delete=models.CASCADE, related_name="attempt_set")
+    job = models.ForeignKey("pool.Job", on_delete=models.CASCADE, related_name="attempt_set", db_index=False)
     epoch = models.IntegerField()
     number = models.IntegerField(help_text="1 for the first try.")
     outcome = models.CharField(max_length=14, choices=[(o, o) for o in Outcome])

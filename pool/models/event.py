@@ -18,7 +18,10 @@ class PoolEvent(models.Model):
 
     class Meta:
         ordering: ClassVar = ["-at"]
-        indexes: ClassVar = [models.Index(fields=["at"], name="pool_event_at")]
+        indexes: ClassVar = [
+            models.Index(fields=["at"], name="pool_event_at"),
+            models.Index("job", "id", name="pool_event_job", condition=models.Q(job__isnull=False)),
+        ]
 
     def __str__(self) -> str:
         return f"{self.name} {self.at:%H:%M:%S}"

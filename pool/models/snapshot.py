@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from django.db import models
+from django.db.models import Q
 
 from pool.domain.states import WorkerState
 
@@ -37,7 +38,7 @@ class WorkerSnapshot(models.Model):
     """One row for each living worker, and its last one when it ended."""
 
     id = models.CharField(max_length=40, primary_key=True)
-    node = models.CharField(max_length=32, db_index=True)
+    node = models.CharField(max_length=32)
     slot = models.SmallIntegerField()
     pid = models.IntegerField()
     kind = models.CharField(max_length=20, db_default="general")
@@ -56,6 +57,10 @@ class WorkerSnapshot(models.Model):
 
     class Meta:
         ordering: ClassVar = ["node", "slot"]
+        indexes: ClassVar = [
+            models.Index("node", "slot", name="pool_worker_living", condition=Q(ended_at__isnull=True)),
+            models.Index("ended_at", name="pool_worker_ended", condition=Q(ended_at__isnull=False)),
+        ]
 
     def __str__(self) -> str:
         return self.id

@@ -18,9 +18,9 @@ from pool.domain.states import DEAD_LETTERS
 from pool.models import Job
 from pool.store.job_list import briefly
 
-MOST_LOOKED_AT = 5000
+MOST_LOOKED_AT = 2000
 """Dead letters of each kind that are counted; what is older is left out."""
-MOST_GROUPS = 200
+MOST_GROUPS = 100
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from pool.models import PoolEvent
 from pool.store.events import EVERYDAY
 
 MOST_LISTED = 200
-MOST_LOOKED_AT = 20_000
+MOST_LOOKED_AT = 10_000
 LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -41,12 +41,12 @@ def list_events(
     newest = events.values_list("id", flat=True).first()
     if newest is None:
         return EventPage([], None)
-    # Rare matches in a long list must not be looked for without end.
-    stop = newest - MOST_LOOKED_AT
+    # Rare matches in a long list must not be looked for without end; those of a job have an index.
+    stop = 0 if job is not None else newest - MOST_LOOKED_AT
     found = list(events.filter(wanted, id__gt=stop)[: limit + 1])
     if len(found) > limit:
         return EventPage([event_dict(event) for event in found[:limit]], found[limit - 1].pk)
-    is_end = not events.filter(id__lte=stop).exists()
+    is_end = stop <= 0 or not events.filter(id__lte=stop).exists()
     return EventPage([event_dict(event) for event in found], None if is_end else stop + 1)
 
 

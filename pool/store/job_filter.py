@@ -1,8 +1,10 @@
 """What a list of jobs is asked for: checked filters, and the conditions they become. Used by `pool.store.job_list`."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db.models import CharField, Q, QuerySet, TextField, Value
 from django.db.models.functions import Cast, Coalesce, StrIndex
@@ -12,6 +14,7 @@ from pool.domain.errors import InvalidOption
 from pool.domain.ids import first_id, parse_id
 from pool.domain.states import DEAD_LETTERS, EXECUTING, JobStatus
 from pool.models import Job
+from pool.models.job import SELDOM
 
 SHORTEST_TAIL, LONGEST_TAIL = 6, 12
 """Characters of the end of an id by which a job is found."""
@@ -20,7 +23,20 @@ SLACK = timedelta(minutes=1)
 """An id is made a moment after `created_at`: a batch of thousands shares one time."""
 
 MOST_EXECUTING = 10_000
+FEW = 10_000
+"""Jobs of one tenant that are gone through whatever their state."""
 NAMES = ("status", "queue", "task", "tenant")
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """Rows to go through in the order of ids, by an index."""
+
+    rows: Q
+    over: tuple[str, ...] = ()
+    """The filters that all of them match."""
+    is_short: bool = False
+    """They are so few, and found so fast, that nothing has to stop the walk."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,20 +64,23 @@ class JobFilter:
             object.__setattr__(self, name, value or None)
         object.__setattr__(self, "status", _status(self.status))
 
-    @property
-    def walks(self) -> list[Q]:
-        """The rows to go through in the order of ids: each kind of dead letter has an index of its own."""
-        kinds: list[str]
-        if self.dead:
-            kinds = [status for status in sorted(DEAD_LETTERS) if self.status in (None, status)]
-        else:
-            kinds = [self.status] if self.status in DEAD_LETTERS else []
-        return [Q(status=status) for status in kinds] or [Q(pk__in=[]) if self.dead else Q()]
+    def walks(self) -> list[Walk]:
+        """Choose the rows to go through: the fewest that an index tells apart."""
+        pk = parse_id(self.search) if self.search else None
+        if pk is not None:
+            return [Walk(Q(pk=pk), ("search",), is_short=True)]
+        if self.dead and self.status is not None and self.status not in DEAD_LETTERS:
+            return []
+        if self.status in EXECUTING:
+            return [Walk(Q(pk__in=self._executing()), tuple(self._names), is_short=True)]
+        of_tenant, of_states = self._of_tenant(), self._of_states()
+        if of_tenant and not (of_states and _are_many(of_tenant)):
+            return [of_tenant]
+        return of_states or [Walk(Q())]
 
-    @property
-    def is_exact(self) -> bool:
-        """Whether the walks meet nothing that is not asked for."""
-        return not (self._hidden or self._plain or self.tag or self.search) or self.status in EXECUTING
+    def is_exact(self, walk: Walk) -> bool:
+        """Whether the walk meets nothing that is not asked for, or too little to matter."""
+        return walk.is_short or not (self._left_open_by(walk) or self._plain or self.tag or self.search)
 
     @property
     def place(self) -> Q:
@@ -69,26 +88,41 @@ class JobFilter:
         low = Q() if self.since is None else Q(id__gte=first_id(self.since))
         return low if self.until is None else low & Q(id__lt=first_id(self.until + SLACK))
 
-    def among(self, jobs: QuerySet[Job]) -> QuerySet[Job]:
+    def among(self, jobs: QuerySet[Job], walk: Walk) -> QuerySet[Job]:
         """Keep what is asked for, of one walk."""
-        if self.status in EXECUTING and not self.dead:
-            # They are few, but may be old: without this they would be looked for among all the newer jobs.
-            some = Job.objects.using(database_alias()).filter(status=self.status).order_by()
-            few = self._kept(some).values_list("pk", flat=True)[:MOST_EXECUTING]
-            return jobs.filter(pk__in=list(few))
-        return self._kept(jobs)
-
-    def _kept(self, jobs: QuerySet[Job]) -> QuerySet[Job]:
         # Hidden in an expression, the columns lead no planner to an index in another order, to sort a million rows.
-        jobs = jobs.alias(**{f"{name}_shown": Coalesce(name, Value("")) for name in self._hidden})
-        jobs = jobs.filter(self._plain, **{f"{name}_shown": value for name, value in self._hidden.items()})
-        return self._searched(self._tagged(jobs))
+        hidden = self._left_open_by(walk)
+        jobs = jobs.alias(**{f"{name}_shown": Coalesce(name, Value("")) for name in hidden})
+        jobs = jobs.filter(self._plain, **{f"{name}_shown__in": values for name, values in hidden.items()})
+        jobs = self._tagged(jobs)
+        return jobs if "search" in walk.over else self._searched(jobs)
 
     @property
-    def _hidden(self) -> dict[str, str]:
-        is_walked = self.dead or self.status in DEAD_LETTERS or self.status in EXECUTING
-        names = NAMES[1:] if is_walked else NAMES
-        return {name: value for name in names if (value := getattr(self, name))}
+    def _states(self) -> Sequence[str]:
+        if self.status:
+            return [self.status]
+        return sorted(DEAD_LETTERS) if self.dead else []
+
+    @property
+    def _names(self) -> dict[str, Sequence[str]]:
+        """The filters by name, with the values that match."""
+        values: dict[str, Sequence[str]] = {"status": self._states} if self._states else {}
+        return values | {name: [value] for name in NAMES[1:] if (value := getattr(self, name))}
+
+    def _left_open_by(self, walk: Walk) -> dict[str, Sequence[str]]:
+        return {name: values for name, values in self._names.items() if name not in walk.over}
+
+    def _of_states(self) -> list[Walk]:
+        return [Walk(Q(status=status), ("status",)) for status in self._states if status in SELDOM]
+
+    def _of_tenant(self) -> Walk | None:
+        # The second condition is the index's own, without which SQLite does not use it.
+        return Walk(Q(tenant=self.tenant, tenant__gt=""), ("tenant",)) if self.tenant else None
+
+    def _executing(self) -> list[Any]:
+        # They are few, but may be old: without this they would be looked for among all the newer jobs.
+        some = _jobs().filter(status=self.status).order_by()
+        return list(self.among(some, Walk(Q(), ("status",))).values_list("pk", flat=True)[:MOST_EXECUTING])
 
     @property
     def _plain(self) -> Q:
@@ -108,13 +142,19 @@ class JobFilter:
     def _searched(self, jobs: QuerySet[Job]) -> QuerySet[Job]:
         if not self.search:
             return jobs
-        pk = parse_id(self.search)
-        if pk is not None:
-            return jobs.filter(pk=pk)
         fits, tail = Q(task_text__icontains=self.search), self.search.lower()
         if SHORTEST_TAIL <= len(tail) <= LONGEST_TAIL and set(tail) <= set("0123456789abcdef"):
             fits |= Q(id_text__endswith=tail)
         return jobs.alias(task_text=Coalesce("task", Value("")), id_text=Cast("id", CharField())).filter(fits)
+
+
+def _jobs() -> QuerySet[Job]:
+    return Job.objects.using(database_alias())
+
+
+def _are_many(walk: Walk) -> bool:
+    """Look along the index whether the walk goes on beyond FEW."""
+    return _jobs().filter(walk.rows).order_by("-id").values_list("pk")[FEW : FEW + 1].exists()
 
 
 def _status(status: str | None) -> str | None:

@@ -12,14 +12,13 @@ from django.utils import timezone
 
 from pool.conf import database_alias, get_config
 from pool.domain.figures import NodeFigures, QueueView, pool_figures
-from pool.domain.states import LIVE_NODES, JobStatus, NodeState, WorkerState
-from pool.models import Job, Node, Queue, WorkerSnapshot
+from pool.domain.states import LIVE_NODES, NodeState, WorkerState
+from pool.models import Node, Queue, WorkerSnapshot
 from pool.store import tally
+from pool.store.oldest import oldest_run_at
 from pool.store.snapshots import latest
 
 MOST_ENDED = 200
-HEAD = 100
-"""Jobs at the head of each priority that are asked for their age."""
 
 
 def pool_status(now: datetime | None = None, newest: Sequence[NodeFigures] | None = None) -> dict[str, Any]:
@@ -29,10 +28,8 @@ def pool_status(now: datetime | None = None, newest: Sequence[NodeFigures] | Non
     """
     now, alias = now or timezone.now(), database_alias()
     tallies = tally.sums(alias)
-    views = {
-        name: QueueView(paused, _age(oldest_run_at(alias, name), now) if _waits(tallies, name) else None)
-        for name, paused in _names(alias, tallies).items()
-    }
+    oldest = oldest_run_at(alias, _waiting(tallies))
+    views = {name: QueueView(paused, _age(oldest.get(name), now)) for name, paused in _names(alias, tallies).items()}
     return pool_figures(now, latest(alias, now) if newest is None else newest, tallies, views)
 
 
@@ -40,8 +37,9 @@ def queues(now: datetime | None = None) -> list[dict[str, Any]]:
     """List the queues with their counters."""
     now, alias = now or timezone.now(), database_alias()
     tallies, rows = tally.sums(alias), Queue.objects.using(alias).in_bulk()
+    oldest = oldest_run_at(alias, _waiting(tallies))
     names = sorted({*tallies, *rows})
-    return [_queue_dict(name, rows.get(name), tallies.get(name, {}), alias, now) for name in names]
+    return [_queue_dict(name, rows.get(name), tallies.get(name, {}), oldest.get(name), now) for name in names]
 
 
 def workers(now: datetime | None = None) -> list[dict[str, Any]]:
@@ -74,18 +72,6 @@ def paused_queues() -> set[str]:
     return set(Queue.objects.using(database_alias()).filter(paused=True).values_list("name", flat=True))
 
 
-def oldest_run_at(alias: str, queue: str) -> datetime | None:
-    """Find since when the oldest of the next jobs of each priority waits: exact for up to HEAD of them."""
-    waiting = Job.objects.using(alias).filter(status=JobStatus.PENDING, queue=queue)
-    oldest, below = None, waiting
-    # One seek per priority in the claim's index, whatever waits behind.
-    while (priority := below.order_by("-priority").values_list("priority", flat=True).first()) is not None:
-        head = waiting.filter(priority=priority).order_by("rank", "id").values_list("run_at", flat=True)[:HEAD]
-        oldest = min([*head, *([oldest] if oldest else [])], default=None)
-        below = waiting.filter(priority__lt=priority)
-    return oldest
-
-
 def iso(at: datetime | None) -> str | None:
     """Write a time for JSON."""
     return None if at is None else at.isoformat()
@@ -97,8 +83,9 @@ def _names(alias: str, tallies: tally.Sums) -> dict[str, bool]:
     return {name: known.get(name, False) for name in sorted({*known, *tallies})}
 
 
-def _waits(tallies: tally.Sums, queue: str) -> bool:
-    return tallies.get(queue, {}).get("pending", 0) > 0
+def _waiting(tallies: tally.Sums) -> list[str]:
+    """The queues that have jobs which may start."""
+    return [queue for queue, counters in tallies.items() if counters.get("pending", 0) > 0]
 
 
 def _age(since: datetime | None, now: datetime) -> float | None:
@@ -109,8 +96,9 @@ def _is_silent(node: Node, now: datetime) -> bool:
     return node.last_beat < now - timedelta(seconds=get_config().lease_s)
 
 
-def _queue_dict(name: str, row: Queue | None, counters: dict[str, int], alias: str, now: datetime) -> dict[str, Any]:
-    oldest = oldest_run_at(alias, name) if counters.get("pending", 0) > 0 else None
+def _queue_dict(
+    name: str, row: Queue | None, counters: dict[str, int], oldest: datetime | None, now: datetime
+) -> dict[str, Any]:
     return {
         "name": name,
         "paused": bool(row and row.paused),

@@ -47,6 +47,8 @@ class Folded(Sums):
 
     more = False
     """A full batch came: there may be further rows."""
+    arrived = 0
+    """Jobs that were enqueued. What a node that is gone had folded came long before."""
 
 
 def sums(alias: str) -> Sums:
@@ -83,8 +85,12 @@ def fold(db: Database, node: str) -> Folded:
     folded.more = len(rows) >= FOLD_BATCH
     for queue, *changes in rows:
         known = folded.setdefault(queue, dict.fromkeys(COUNTERS, 0))
-        for name, change in zip(COUNTERS, changes, strict=True):
+        row = dict(zip(COUNTERS, changes, strict=True))
+        for name, change in row.items():
             known[name] += change
+        # Of a row that says more than that jobs came, the jobs were counted by the node that left it.
+        if row["submitted"] == row["scheduled"] + row["blocked"] + row["pending"]:
+            folded.arrived += row["submitted"]
     for queue, deltas in folded.items():
         add(db, node, queue, **deltas)
     return folded

@@ -18,7 +18,11 @@ pytestmark = pytest.mark.usefixtures("alias")
 def a_dead_letter(error: str | None, task: str = "send", **fields: Any) -> Job:
     now = timezone.now()
     values = {"id": new_id(), "task": task, "created_at": now, "run_at": now, "finished_at": now}
-    why = None if error is None else {"type": error, "message": f"{error} {Job.objects.count()}", "traceback": ""}
+    why = (
+        None
+        if error is None
+        else {"type": error, "message": f"{error} {Job.objects.using(database_alias()).count()}", "traceback": ""}
+    )
     return Job.objects.using(database_alias()).create(**{**values, "status": JobStatus.FAILED, "error": why, **fields})
 
 

@@ -124,3 +124,15 @@ def test_fold_tells_when_a_full_batch_came(database: Database, monkeypatch: pyte
         with database.transaction():
             told.append(tally.fold(database, "n1").more)
     assert told == [True, False]
+
+
+def test_jobs_that_a_gone_node_counted_do_not_arrive_again(database: Database) -> None:
+    say("default", submitted=40, pending=40)
+    with database.transaction():
+        assert tally.fold(database, "n1").arrived == 40
+        tally.add(database, "n1", "default", pending=-30, completed=30)
+        tally.abandon(database, "n1")
+    say("default", submitted=2, pending=1, scheduled=1)
+    with database.transaction():
+        assert tally.fold(database, "n2").arrived == 2
+    assert only(sums()["default"]) == {"submitted": 42, "completed": 30, "pending": 11, "scheduled": 1}
