@@ -37,6 +37,10 @@ TIME_TICKS_MS = {
 }  # fmt: skip
 FONT = "Inter, system-ui, sans-serif"
 DAY_S = 86_400
+GREY = "#868d9b"
+"""Can be seen on light and on dark."""
+AHEAD = 0.15
+"""Part of a range that a forecast may take."""
 LOWEST_MS = 0.05
 """What a logarithmic axis takes for nothing."""
 
@@ -85,19 +89,26 @@ def flow(history: History, marks: Sequence[Mark] = ()) -> go.Figure:
     traces = [
         _line("arrivals", times, history.arrivals(), "/s"),
         _line("completions", times, history.completions(), "/s", fill="tozeroy"),
-        _line("failures", times, bad, "/s"),
+        _line("failures", times, _where_some(bad), "/s"),
     ]
-    return _figure(history, traces, marks, yaxis=_linear(history.arrivals(), history.completions()))
+    axis = _linear(history.arrivals(), history.completions()) | {"ticksuffix": " /s"}
+    return _figure(history, traces, marks, yaxis=axis)
+
+
+def _where_some(values: Values) -> Values:
+    """Leave out stretches of zeros: a red line along the axis would look like trouble."""
+    around = [0.0, *values, 0.0]
+    return [value if any(around[place : place + 3]) else None for place, value in enumerate(values)]
 
 
 def latency(history: History, marks: Sequence[Mark] = ()) -> go.Figure:
     """How long jobs waited and ran: half, 95 and 99 of a hundred were faster than the line."""
-    figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.1)
+    figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.18)
     for row, measure in ((1, "wait"), (2, "run")):
         for trace in _spread(measure, _times(history), [getattr(step, measure) for step in history.steps]):
             figure.add_trace(trace, row=row, col=1)
     layout = _layout(history, marks)
-    layout["annotations"] += [_name_of_part("wait", 1.0), _name_of_part("run", 0.45)]
+    layout["annotations"] += [_name_of_part("wait", 1.0), _name_of_part("run", 0.41)]
     figure.update_layout(layout | {"xaxis2": layout["xaxis"]})
     for name, measure in (("yaxis", "wait"), ("yaxis2", "run")):
         values = [getattr(step, measure).get(point) for step in history.steps for point in PERCENTILES]
@@ -166,11 +177,17 @@ def backlog(history: History, marks: Sequence[Mark] = ()) -> go.Figure:
         start = times[-1]
         ends = [start, start + coming.empty_in_s * 1000]
         line = go.Scatter(
-            name="forecast", x=ends, y=[coming.depth, 0], mode="lines", line={"dash": "dot", "width": 1.5},
+            name="forecast", x=ends, y=[coming.depth, 0], mode="lines",
+            line={"dash": "dot", "width": 1.5, "color": GREY},
             hovertemplate="empty in about " + milliseconds(coming.empty_in_s * 1000) + "<extra></extra>",
         )  # fmt: skip
         traces.append(line)
-    return _figure(history, traces, marks, yaxis=_linear([step.depth for step in history.steps]))
+    figure = _figure(history, traces, marks, yaxis=_linear([step.depth for step in history.steps]))
+    if len(traces) > len(names):
+        # What comes is seen, too.
+        ahead = min(coming.empty_in_s if coming else 0.0, history.range.length_s * AHEAD) * 1000
+        figure.layout.xaxis.range = [figure.layout.xaxis.range[0], times[-1] + ahead]
+    return figure
 
 
 def forecast(history: History) -> Forecast | None:
@@ -256,7 +273,7 @@ def _mark_sign(mark: Mark) -> dict[str, Any]:
         "y": 1,
         "yref": "paper",
         "text": "▾",
-        "hovertext": mark.text,
+        "hovertext": _safe(mark.text),
         "showarrow": False,
         "yanchor": "bottom",
     }
@@ -315,7 +332,7 @@ def _row_words(row: int) -> str:
 
 
 def _safe(name: str) -> str:
-    """Plotly reads a little HTML in texts, and names of queues come from users."""
+    """Plotly reads a little HTML in texts, and names of queues and people come from users."""
     return name.replace("&", "&amp;").replace("<", "&lt;")
 
 
@@ -330,7 +347,7 @@ def _template(palette: Palette, **data: Sequence[Any]) -> go.layout.Template:
         "font": {"family": FONT, "size": 12, "color": palette.text},
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
-        "margin": {"l": 64, "r": 14, "t": 14, "b": 28},
+        "margin": {"l": 64, "r": 18, "t": 14, "b": 28},
         "showlegend": False,
         "hovermode": "x unified",
         "hoverlabel": {
@@ -365,7 +382,8 @@ def _latency_template(palette: Palette) -> go.layout.Template:
 
 
 def _backlog_template(palette: Palette) -> go.layout.Template:
-    looks = [{"line": {"color": colour, "width": 1}, "fillcolor": faded(colour, 0.55)} for colour in palette.queues]
+    # Without lines: those of empty queues would lie on each other.
+    looks = [{"line": {"color": colour, "width": 0}, "fillcolor": faded(colour, 0.7)} for colour in palette.queues]
     return _template(palette, scatter=looks)
 
 

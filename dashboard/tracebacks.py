@@ -34,7 +34,7 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Frames to show, frames to fold, or a line of text between two errors."""
+    """Frames to show, frames to fold, or the text between two errors."""
 
     kind: str
     """own, foreign or text"""
@@ -44,7 +44,7 @@ class Part:
 
 def read(text: str) -> list[Part]:
     """Cut a traceback into parts. What cannot be read as frames stays text."""
-    parts = [part for item in _items(text) for part in _folded(item)]
+    parts = [part for item in _joined(_items(text)) for part in _folded(item)]
     if not any(part.kind == "own" for part in parts):
         # Without a frame of ours the innermost one is what matters.
         parts = list(_with_last_shown(parts))
@@ -67,6 +67,15 @@ def _items(text: str) -> Iterator[str | list[Frame]]:
                 yield line
     if frames:
         yield frames
+
+
+def _joined(items: Iterator[str | list[Frame]]) -> Iterator[str | list[Frame]]:
+    """Lines of text that follow each other are one text."""
+    for is_text, group in groupby(items, key=lambda item: isinstance(item, str)):
+        if is_text:
+            yield "\n".join(str(line) for line in group)
+        else:
+            yield from group
 
 
 def _folded(item: str | list[Frame]) -> Iterator[Part]:

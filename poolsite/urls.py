@@ -6,6 +6,9 @@ from django.views.generic import RedirectView
 
 admin.site.site_header = admin.site.site_title = "Pool"
 
+handler404 = "dashboard.pages.errors.not_found"
+handler500 = "dashboard.pages.errors.broken"
+
 urlpatterns = [
     path("", RedirectView.as_view(url="/dashboard/"), name="home"),
     path("admin/", admin.site.urls),

@@ -64,12 +64,14 @@ def turn_away(request: HttpRequest, refusal: access.Refusal) -> HttpResponse:
     """Lead somebody unknown to the login, and tell everybody else why they may not."""
     if refusal.status == HTTPStatus.UNAUTHORIZED:
         return redirect_to_login(request.get_full_path(), reverse("admin:login"))
-    return plain_page(request, refusal.status, "You may not see this", refusal.detail)
+    next_step = " Ask an administrator: it needs staff status and a permission for jobs."
+    text = refusal.detail + (next_step if refusal.status == HTTPStatus.FORBIDDEN else "")
+    return plain_page(request, refusal.status, "You may not see this", text)
 
 
 def plain_page(request: HttpRequest, status: int, title: str, text: str, next_step: str = "") -> HttpResponse:
     """A page that only says something."""
-    context = {"title": title, "text": text, "next_step": next_step}
+    context = {"title": title, "text": text, "next_step": next_step, "is_refusal": status == HTTPStatus.FORBIDDEN}
     return render(request, "dashboard/plain.html", context, status=status)
 
 

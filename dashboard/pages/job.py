@@ -74,10 +74,16 @@ def verbs(job: Job) -> list[str]:
 
 
 def trace(error: dict[str, Any] | None) -> list[tracebacks.Part]:
-    """The traceback without its last line, which is the message that stands above it."""
-    parts = tracebacks.read(str((error or {}).get("traceback") or ""))
-    is_repeated = parts and parts[-1].kind == "text" and parts[-1].text.startswith(str((error or {}).get("type")))
-    return parts[:-1] if is_repeated else parts
+    """The traceback without its end, which is the message that stands above it."""
+    told = error or {}
+    name = str(told.get("type") or "").removeprefix("builtins.")
+    parts = tracebacks.read(str(told.get("traceback") or ""))
+    if not parts or parts[-1].kind != "text" or not name or not parts[-1].text.startswith(name):
+        return parts
+    # Notes that were added to the exception come after its message, and stay.
+    lines = str(told.get("message") or "").splitlines()
+    notes = [line for line in parts[-1].text.splitlines()[1:] if line.strip() and line not in lines]
+    return [*parts[:-1], *([tracebacks.Part("text", text="\n".join(notes))] if notes else [])]
 
 
 def call(job: Job) -> str:

@@ -15,7 +15,7 @@ from pool.domain.ids import parse_id
 from pool.domain.states import TERMINAL, JobStatus
 from pool.models import Job
 from pool.store.job_list import LONGEST_START, JobPage, list_jobs
-from pool.store.status import queues
+from pool.store.status import pool_status
 
 PAGE_SIZE = 50
 LONGEST_MESSAGE = 160
@@ -34,12 +34,15 @@ def jobs(request: HttpRequest) -> HttpResponse:
         return HttpResponseRedirect(reverse("dashboard:job", args=[pk]))
     found, problem = _found(asked, request.GET.get("cursor"))
     now = timezone.now()
-    known = queues(now)
+    status = pool_status(now)
+    known = status["queue"]["by_queue"]
     context = {
+        "status": status,
         "asked": asked,
         "problem": problem,
         "rows": [row(job, now) for job in found.jobs],
         "older": found.next,
+        "looked_to": found.looked_to,
         "newer": found.previous,
         "now": now,
         # Only then is each new job one that belongs at the top of this list.
@@ -48,7 +51,7 @@ def jobs(request: HttpRequest) -> HttpResponse:
         "is_filtered": any(asked.values()),
         "more_filters": any(asked[name] for name in ("task", "tenant", "tag", *TIMES)),
         "statuses": _statuses(known),
-        "queues": [queue["name"] for queue in known],
+        "queues": sorted(known),
         "tasks": sorted(registry.discover()),
         "has_tenants": any(job.tenant for job in found.jobs),
     }
@@ -78,9 +81,9 @@ def _moment(name: str, text: str) -> datetime | None:
         raise InvalidOption(f"{name} must be a date and time such as 2026-11-22T14:30, not {text[:50]!r}.") from None
 
 
-def _statuses(known: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _statuses(known: Mapping[str, Mapping[str, int]]) -> list[dict[str, Any]]:
     """Each status with the number of its jobs where that number is kept."""
-    counts = {status: sum(queue[counter] for queue in known) for status, counter in COUNTED.items()}
+    counts = {status: sum(queue[counter] for queue in known.values()) for status, counter in COUNTED.items()}
     return [{"name": status.value, "count": counts.get(status)} for status in JobStatus]
 
 

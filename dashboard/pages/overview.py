@@ -11,7 +11,7 @@ from dashboard import charts, history
 from dashboard.history import History, LanePast
 from dashboard.pages.data import data_for_pages
 from dashboard.pages.frame import page_with_charts, show
-from pool.domain.wording import milliseconds, number, percent, rate
+from pool.domain.wording import age, milliseconds, number, percent, rate
 from pool.store.dead_letters import dead_groups
 from pool.store.event_list import list_events
 from pool.store.live import live_status
@@ -50,7 +50,7 @@ def chart_data(request: HttpRequest) -> HttpResponse:
     """Give the figures of a range, and the colours of each theme, as JSON for the page's scripts."""
     from plotly.utils import PlotlyJSONEncoder
 
-    past = history.read(request.GET.get("range", history.USUAL), timezone.now())
+    past = history.read(request.GET.get("range", history.USUAL), timezone.now(), heat=True)
     drawn = charts.figures(past, marks(past))
     answer = {
         "range": past.range.name,
@@ -103,7 +103,7 @@ def half(measure: str, performance: dict[str, Any]) -> str:
 def outlook(past: History) -> str:
     """Say where the backlog leads."""
     coming = charts.forecast(past)
-    return "" if coming is None else f"→ 0 in {milliseconds(max(coming.empty_in_s, 1) * 1000)}"
+    return "" if coming is None else f"→ 0 in {age(max(coming.empty_in_s, 1))}"
 
 
 def lanes(living: Sequence[dict[str, Any]], past: Sequence[LanePast]) -> list[dict[str, Any]]:

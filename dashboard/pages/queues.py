@@ -14,11 +14,11 @@ from pool.store.status import pool_status, queues
 def all_queues(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
     status, past = pool_status(now), history.read(history.USUAL, now)
-    waits = status["queue"]["by_queue"]
+    figures = status["queue"]["by_queue"]
     rows: list[dict[str, Any]] = [
         {
             **queue,
-            "avg_wait": waits.get(queue["name"], {}).get("avg_wait"),
+            "avg_wait": figures.get(queue["name"], {}).get("avg_wait"),
             "line": [step.depths.get(queue["name"], 0.0) if step.is_known else None for step in past.steps],
         }
         for queue in queues(now)

@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from dashboard.pages.frame import page, show
 from pool.conf import database_alias, get_config, run_dir_path
 from pool.domain.config import PRESETS, SETTINGS
+from pool.domain.wording import milliseconds, size
 
 SECTIONS = {
     "preset": "Start from",
@@ -28,6 +29,8 @@ SECTIONS = {
     "cost_per_million_input": "Cost",
 }
 """The first setting of each section, in the order of their declaration."""
+LONG_S = 300
+LARGE_BYTES = 10_000
 
 
 @page
@@ -46,7 +49,8 @@ def sections() -> list[dict[str, Any]]:
             {
                 "name": name,
                 "value": written(value),
-                "unit": declared.metadata["unit"] if isinstance(value, (int, float)) else "",
+                "unit": declared.metadata["unit"] if is_number(value) else "",
+                "words": in_words(value, declared.metadata["unit"]),
                 "doc": declared.metadata["doc"],
                 "env": declared.metadata["env"],
                 "source": source(name, value, declared.default),
@@ -66,6 +70,17 @@ def source(name: str, value: Any, default: Any) -> str:
     if name in PRESETS[get_config().preset]:
         return "preset"
     return "" if value == default else "this machine"
+
+
+def is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def in_words(value: Any, unit: str) -> str:
+    """Large values in a unit that people have a feeling for."""
+    if unit == "seconds" and is_number(value) and value >= LONG_S:
+        return milliseconds(value * 1000)
+    return size(value) if unit == "bytes" and is_number(value) and value >= LARGE_BYTES else ""
 
 
 def written(value: Any) -> str:

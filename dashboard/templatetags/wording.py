@@ -1,6 +1,7 @@
 """Figures, times and states as the pages write them, in the words of `pool.domain.wording`: `{% load wording %}`."""
 
 import json
+import re
 from collections.abc import Callable
 from datetime import datetime
 from functools import wraps
@@ -13,8 +14,14 @@ from django.utils.safestring import SafeString
 
 from dashboard import marks
 from pool.domain import wording
+from pool.models import Job
 
 register = template.Library()
+
+PART = re.compile(
+    r'(?P<key>"(?:[^"\\]|\\.)*")\s*:\s*|"(?:[^"\\]|\\.)*"?|(?P<comma>,)\s*|[\[\]{}]|[^",\[\]{}]+', re.DOTALL
+)
+"""What arguments written as JSON are made of. A string may be cut off."""
 
 
 def _of_template(word: Callable[[Any], str]) -> Callable[[Any], str]:
@@ -44,6 +51,26 @@ def short_id(value: object) -> str:
 
 
 @register.filter
+def tries(job: Job) -> str:
+    """Of its attempts, those a job has used: not those of before a retry by hand, nor those we interrupted."""
+    used = job.attempts - job.attempts_base - job.interruptions
+    return f"{wording.number(used)} of {wording.number(job.max_attempts)}"
+
+
+@register.filter
+def short_node(value: object) -> str:
+    """Write the beginning of a node's id, as the log does."""
+    return str(value)[:12] if value else wording.UNKNOWN
+
+
+@register.filter
+@_of_template
+def duration(seconds: float | None) -> str:
+    """Write how long something may last, to the second."""
+    return wording.milliseconds(None if seconds is None else seconds * 1000)
+
+
+@register.filter
 def short_task(name: str) -> str:
     """Leave out the part of a dotted name that every task has."""
     return ".".join(part for part in name.split(".") if part != "tasks") or name
@@ -62,6 +89,21 @@ def as_json(value: object) -> str:
 
 
 @register.filter
+def as_call(text: str) -> str:
+    """Write the JSON of arguments, or its beginning, as it would stand in a call: `4711, "a", width=800`."""
+    written, depth = "", 0
+    for found in PART.finditer(text):
+        part, is_key = found[0], bool(found["key"])
+        depth += (part in "[{") - (part in "]}")
+        if depth == 0 and is_key:
+            part = f"{json.loads(found['key'])}="
+        elif found["comma"] or is_key:
+            part = ", " if found["comma"] else f"{found['key']}: "
+        written += part
+    return written
+
+
+@register.filter
 def with_code(text: str) -> SafeString:
     """A text in which backticks mark what is typed."""
     parts = text.split("`")
@@ -75,6 +117,12 @@ def plural(count: int | None, words: str) -> str:
     """`{{ jobs|plural:"job,jobs" }}`: the number and its word."""
     one, many = words.split(",")
     return f"{wording.number(count)} {one if count == 1 else many}"
+
+
+@register.filter
+def whole_percent(fraction: float) -> str:
+    """How far something is. It reads 100 % when it is done, not before."""
+    return f"{int(min(max(fraction, 0.0), 1.0) * 100)} %"
 
 
 @register.filter

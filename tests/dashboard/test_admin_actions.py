@@ -170,22 +170,6 @@ def test_jobs_are_filtered_by_age(browser: Client, age: str) -> None:
     assert str(job.pk) in browser.get(JOBS, {"age": age}).content.decode()
 
 
-def test_rare_jobs_are_looked_for_among_the_newest_alone(browser: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pool.admin.jobs.MOST_LOOKED_AT", 3)
-    old = a_job(JobStatus.FAILED, queue="mail")
-    for _ in range(3):
-        a_job()
-    for bounded in (
-        {"q": "app."},
-        {"queue": "mail"},
-        {"status__exact": "CANCELLED"},
-        {"status__exact": "FAILED", "q": "a"},
-    ):
-        assert str(old.pk) not in browser.get(JOBS, bounded).content.decode(), bounded
-    for whole in ({}, {"q": str(old.pk)}, {"status__exact": "FAILED"}):
-        assert str(old.pk) in browser.get(JOBS, whole).content.decode(), whole
-
-
 def test_events_are_filtered_by_who_and_found_by_job(browser: Client) -> None:
     job = a_job()
     PoolEvent.objects.create(at=timezone.now(), name="worker.crashed", source="node")

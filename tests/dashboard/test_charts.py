@@ -165,7 +165,7 @@ def test_figures_are_json_without_a_box_or_a_logo(name: str, is_busy: bool) -> N
     if is_busy:
         for back in range(200, 0, -1):
             a_second(ago(back), runs_us=(1000, 20_000))
-    drawn = charts.figures(history.read(name, NOW), [charts.Mark(ago(60), "Scaled from 2 to 4.")])
+    drawn = charts.figures(history.read(name, NOW, heat=True), [charts.Mark(ago(60), "Scaled from 2 to 4.")])
     assert set(drawn) == set(charts.TEMPLATES)
     text = json.dumps({key: figure.to_plotly_json() for key, figure in drawn.items()}, cls=PlotlyJSONEncoder)
     assert "NaN" not in text
@@ -227,6 +227,18 @@ def test_forecast_goes_on_at_the_rates_of_now(submitted: int, completed: int, de
     assert any(trace.name == "forecast" for trace in charts.backlog(made(*steps)).data) == (empty_in_s is not None)
 
 
+def test_forecast_has_room_behind_the_newest_figures() -> None:
+    steps = [a_step(end, deltas={"completed": 50}, depths={"mail": 100.0}) for end in range(5, 90, 5)]
+    past = made(*steps)
+    assert [charts.backlog(past).layout.xaxis.range[1], charts.flow(past).layout.xaxis.range[1]] == [95_000, 85_000]
+
+
+def test_no_failures_are_no_line() -> None:
+    steps = [a_step(end, deltas={"completed": 50, "failed": 5 if end == 20 else 0}) for end in range(5, 45, 5)]
+    failures = charts.flow(made(*steps)).data[2]
+    assert list(failures.y) == [None, None, 0.0, 1.0, 0.0, None, None, None]
+
+
 @pytest.mark.parametrize(("us", "row"), [(0, 0), (499, 0), (500, 1), (1000, 2), (10_000_000_000, len(EDGES_MS))])
 def test_heat_is_counted_between_its_edges(us: int, row: int) -> None:
     text = histogram.encode(histogram.count([us]))
@@ -240,6 +252,11 @@ def test_heatmap_says_how_many_took_how_long() -> None:
     place = list(trace.y).index(2)
     assert (trace.text[place][0], trace.customdata[place][0]) == ("7", "1 ms to 2 ms")
     assert trace.z[place][1] is None
+
+
+def test_what_people_are_called_is_no_markup() -> None:
+    figure = charts.flow(made(a_step()), [charts.Mark(NOW, "<b>ada</b> asked for a restart of the workers.")])
+    assert "&lt;b>ada" in figure.layout.annotations[0].hovertext
 
 
 def test_marks_are_thin_and_told_on_hover() -> None:

@@ -277,3 +277,13 @@ def test_link_of_the_first_login_that_was_used_says_so(client: Client) -> None:
     response = client.get("/login/nonsense/")
     assert response.status_code == 403
     assert "This link does not work any more" in response.content.decode()
+
+
+def test_enter_in_the_field_of_the_size_asks_for_that_size(operator: Client) -> None:
+    a_busy_pool()
+    form = re.search(r'(?s)<form class="scale".*?</form>', text_of(operator, "workers/"))
+    assert form is not None
+    # Browsers press the first button of a form then.
+    buttons = re.findall(r"<button([^>]*)>", form[0])
+    assert "step" not in buttons[0]
+    assert all("step" in button for button in buttons[1:])

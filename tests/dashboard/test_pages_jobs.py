@@ -4,7 +4,9 @@ import re
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from pool.domain.ids import new_id
@@ -106,6 +108,7 @@ def test_long_searches_stop_and_offer_to_go_on(operator: Client, monkeypatch: py
         a_job()
     page = operator.get("/dashboard/jobs/?task=rare").content.decode()
     assert "Look further back" in page
+    assert re.search(r"They go back to\s+<time", page)
     onward = re.search(r'href="(\?task=rare&amp;cursor=[^"]+)">Look further back', page)
     assert onward is not None
     assert listed(operator, onward[1].replace("&amp;", "&")) == ids(rare)
@@ -129,3 +132,13 @@ def test_a_job_that_is_gone_is_told_so(operator: Client) -> None:
     response = operator.get(f"/dashboard/jobs/{new_id()}/")
     assert response.status_code == 404
     assert "There is no job" in response.content.decode()
+
+
+def test_the_queues_are_read_once_for_the_page_and_its_frame(operator: Client) -> None:
+    def statements() -> int:
+        with CaptureQueriesContext(connection) as queries:
+            operator.get("/dashboard/jobs/")
+        return len([query for query in queries if "pool_tally" in query["sql"]])
+
+    Tally.objects.create(queue="mail", pending=1)
+    assert statements() == 1

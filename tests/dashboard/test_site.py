@@ -9,8 +9,10 @@ from django.contrib import admin
 from django.contrib.auth import get_user_model
 from django.core.checks import run_checks
 from django.core.management import call_command
+from django.test import Client, RequestFactory
 from django.urls import reverse
 
+from dashboard.pages.errors import broken
 from poolsite.security import POLICY
 
 INLINE = re.compile(r"<script(?![^>]*\bsrc=)|<style|\son[a-z]+=|\sstyle=|javascript:", re.IGNORECASE)
@@ -109,3 +111,23 @@ def test_secrets_are_for_the_owner_alone(tmp_path):
     assert key == stored_secret_key(path)
     assert (0o600, 0o700) == (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777)
     assert ["secret_key"] == [file.name for file in path.parent.iterdir()]
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_an_address_with_nothing_has_a_page(client, method):
+    answer = getattr(client, method)("/nothing-here")
+    assert 404 == answer.status_code
+    assert "There is no page at this address" in answer.content.decode()
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+
+
+def test_a_form_without_its_token_is_refused_with_a_page(db):
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(get_user_model().objects.create_superuser("ada"))
+    answer = client.post("/dashboard/pool/scale", {"size": 3})
+    assert (403, True) == (answer.status_code, "Nothing was changed" in answer.content.decode())
+
+
+def test_an_error_of_ours_has_a_page_that_needs_no_database():
+    answer = broken(RequestFactory().get("/dashboard/"))
+    assert (500, True) == (answer.status_code, "The page could not be made" in answer.content.decode())

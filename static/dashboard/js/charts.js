@@ -16,6 +16,7 @@ export class Charts {
     this.drawnAt = 0;
     this.pending = [];
     this.lastAt = 0;
+    this.ahead = {};
     this.onRedraw = () => {};
     document.addEventListener("pool:theme", () => this.data && this.draw());
     document.addEventListener("visibilitychange", () => document.hidden || this.trueUp());
@@ -52,13 +53,16 @@ export class Charts {
       await window.Plotly.react(place, traces, { ...placed(layout), template: templates[name] }, CONFIG);
     }
     this.lastAt = this.data.figures.flow.data[0].x.at(-1) ?? 0;
+    // A forecast needs room behind the newest figures.
+    for (const [name, { layout }] of Object.entries(this.data.figures)) this.ahead[name] = layout.xaxis.range[1] - this.lastAt;
     this.onRedraw(this.lines());
   }
 
   lines() {
     const { flow, latency, backlog } = this.data.figures;
     const sum = (traces) => traces[0]?.y.map((_, at) => (traces.every((trace) => trace.y[at] === null) ? null : traces.reduce((total, trace) => total + (trace.y[at] ?? 0), 0))) ?? [];
-    const bad = flow.data[2].y.map((value, at) => (value === null ? null : flow.data[1].y[at] ? value / flow.data[1].y[at] : 0));
+    // No failures are no line, but a figure.
+    const bad = flow.data[1].y.map((ended, at) => (ended === null ? null : ended ? (flow.data[2].y[at] ?? 0) / ended : 0));
     const line = (measure) => latency.data.find(({ meta }) => meta.of === measure && meta.point === "p95").y;
     return {
       throughput: flow.data[1].y, wait: line("wait"), run: line("run"), failing: bad,
@@ -86,6 +90,7 @@ export class Charts {
   }
 
   push(name, at, values, words) {
+    if (!values.length) return; // No queue has had a job yet.
     const traces = values.map((_, index) => index);
     const update = { x: values.map(() => [local(at)]), y: values.map((value) => [value]) };
     if (words) update.customdata = words.map((word) => [word]);
@@ -104,9 +109,10 @@ export class Charts {
       const place = this.places.get(name);
       const range = this.data.figures[name].layout.xaxis.range;
       const [shown, length] = [place._fullLayout?.xaxis?.range, range[1] - range[0]];
+      const end = at + this.ahead[name];
       const untouched = shown && Math.abs(new Date(shown[1].replace(" ", "T")) - range[1]) < 1500;
-      this.data.figures[name].layout.xaxis.range = [at - length, at];
-      if (untouched) window.Plotly.relayout(place, { "xaxis.range": [local(at - length), local(at)] });
+      this.data.figures[name].layout.xaxis.range = [end - length, end];
+      if (untouched) window.Plotly.relayout(place, { "xaxis.range": [local(end - length), local(end)] });
     }
   }
 

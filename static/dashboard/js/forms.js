@@ -60,6 +60,8 @@ export function enhanceForms() {
     await send(event.submitter?.formAction && event.submitter.hasAttribute("formaction") ? event.submitter.formAction : form.action, body);
     form.querySelectorAll("button").forEach((button) => delete button.dataset.busy);
     form.closest("details.confirm")?.removeAttribute("open");
+    // A button that has done its work holds nobody's place: what stands around it may be drawn anew.
+    if (form.contains(document.activeElement) && document.activeElement.matches("button")) document.activeElement.blur();
   });
   // One question at a time; a click elsewhere or Escape takes it back.
   document.addEventListener("toggle", (event) => {
@@ -77,15 +79,27 @@ export function enhanceForms() {
   }
 }
 
+// Takes the parts of the page anew when they are old, whenever it is called: with each snapshot, so never for a page that
+// is hidden, paused or cut off.
+export function regionsKept(everyMs) {
+  let [takenAt, busy] = [performance.now(), false];
+  return async () => {
+    if (busy || document.hidden || performance.now() - takenAt < everyMs) return;
+    [takenAt, busy] = [performance.now(), true];
+    try { await refreshRegions(); } catch { /* the next snapshot tries again */ }
+    busy = false;
+  };
+}
+
 // Takes the parts of the page that the server draws from a fresh copy of it, and leaves the rest as the reader has it.
 export async function refreshRegions(url = location.href) {
   const answer = await fetch(url, { headers: { Accept: "text/html" } });
   if (!answer.ok || answer.redirected) return false;
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
   for (const region of document.querySelectorAll("[data-region]")) {
-    const next = fresh.querySelector(`[data-region="${region.dataset.region}"]`);
-    // An open question, or a place the reader works in, is not pulled away.
-    if (!next || region.querySelector("details.confirm[open]") || region.contains(document.activeElement)) continue;
+    const next = fresh.querySelector(`[data-region="${CSS.escape(region.dataset.region)}"]`);
+    // An open question, a place the reader works in or a button being pressed is not pulled away.
+    if (!next || region.querySelector("details.confirm[open]") || region.contains(document.activeElement) || region.matches(":active")) continue;
     if (region.outerHTML === next.outerHTML) continue;
     const opened = [...region.querySelectorAll("details")].map((one) => one.open);
     region.replaceWith(next);

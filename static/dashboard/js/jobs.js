@@ -2,7 +2,7 @@
 
 import { listen } from "./socket.js";
 import { write } from "./marks.js";
-import { plural } from "./words.js";
+import { number, plural } from "./words.js";
 
 const WAITING = ["SCHEDULED", "BLOCKED", "PENDING", "ASSIGNED", "RUNNING"];
 const DEAD = ["FAILED", "TIMEOUT"];
@@ -101,6 +101,19 @@ function offerFresh() {
   });
 }
 
+// The same for dead letters, which stand in groups.
+function offerDead() {
+  const hint = document.querySelector("[data-fresh=dead]");
+  if (!hint) return;
+  let first = null;
+  listen((data) => {
+    first ??= data.tasks.dlq;
+    const more = data.tasks.dlq - first;
+    hint.hidden = more === 0;
+    write(hint.querySelector("[data-fresh-text]"), more > 0 ? `${number(more)} more` : `${number(-more)} fewer`);
+  });
+}
+
 // A date typed here is meant in the reader's zone; the address says it for everybody.
 function offerDates() {
   const form = document.querySelector("[data-filters]");
@@ -122,4 +135,5 @@ function offerDates() {
 
 if (selection) offerSelection();
 offerFresh();
+offerDead();
 offerDates();

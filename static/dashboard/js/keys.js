@@ -14,7 +14,7 @@ const rows = () => [...document.querySelectorAll("[data-rows] tbody tr")];
 const at = () => document.querySelector("[data-rows] tr.at");
 
 function go(key) {
-  const link = document.querySelector(`.bar nav a[data-key="${key}"]`);
+  const link = document.querySelector(`.bar nav a[data-key="${CSS.escape(key)}"]`);
   if (link) location.href = link.href;
 }
 

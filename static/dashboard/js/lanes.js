@@ -1,4 +1,5 @@
-// What each worker did in the last minute, a second at a time. Rows keep their places; new workers come at the end.
+// What each worker did in the last minute, a second at a time. Rows keep their places: a worker that comes for another
+// takes over its row with the past it shows, and others come at the end.
 
 import { drawLane, putChip, readLane, write } from "./marks.js";
 import { percent, shortId, shortTask, size } from "./words.js";
@@ -18,21 +19,22 @@ export function showLanes(lanes, timestamp) {
   const passed = lastAt ? Math.min(Math.max(now - lastAt, 0), 60) : 0;
   lastAt = now;
   const there = new Set(lanes.map((lane) => lane.id));
-  for (const lane of lanes) showLane(lane, passed);
-  for (const [id, one] of known) {
-    if (there.has(id)) continue;
-    // A worker that ended stays for a moment, so that its end is seen.
-    one.gone += passed;
-    advance(one, null, passed);
-    putChip(cell(one.row, "state"), "TERMINATED");
-    if (one.gone > 8) { one.row.remove(); known.delete(id); }
-  }
+  const vacant = [...known.keys()].filter((id) => !there.has(id));
+  for (const lane of lanes) showLane(known.get(lane.id) ?? successor(lane, vacant.shift()) ?? added(lane), lane, passed);
+  for (const id of vacant) showEnd(id, known.get(id), passed);
+}
+
+// A worker that ended stays for a moment, so that its end is seen, and while the pointer is there: nothing moves under it.
+function showEnd(id, one, passed) {
+  one.gone += passed;
+  advance(one, null, passed);
+  putChip(cell(one.row, "state"), "TERMINATED");
+  if (one.gone > 8 && !body.matches(":hover")) { one.row.remove(); known.delete(id); }
 }
 
 const cell = (row, name) => row.querySelector(`[data-cell="${name}"]`);
 
-function showLane(lane, passed) {
-  const one = known.get(lane.id) ?? added(lane);
+function showLane(one, lane, passed) {
   if (!one) return;
   one.gone = 0;
   advance(one, lane.state, passed);
@@ -60,21 +62,36 @@ function showJob(place, lane) {
   place.replaceChildren(link);
 }
 
+function successor(lane, id) {
+  const one = known.get(id);
+  if (!one) return null;
+  known.delete(id);
+  known.set(lane.id, one);
+  rename(one.row, lane);
+  return one;
+}
+
 function added(lane) {
   const pattern = body.querySelector("[data-lane]");
   if (!pattern) { location.reload(); return null; }
   const row = pattern.cloneNode(true);
-  row.dataset.lane = lane.id;
-  const who = row.querySelector(".who");
-  if (who) { who.textContent = `w${lane.slot}`; who.title = `${lane.id}, pid ${lane.pid}`; }
-  const name = row.querySelector("th code");
-  if (name) name.textContent = lane.id;
   for (const place of row.querySelectorAll("[data-cell]")) { delete place.dataset.state; delete place.dataset.job; place.replaceChildren(); }
-  // What only the server knows is not taken over from another worker.
-  for (const place of row.querySelectorAll("td:not([data-cell]):not(.lane-col)")) place.textContent = "–";
+  rename(row, lane);
   body.append(row);
   const one = { row, svg: row.querySelector(".lane"), states: new Array(60).fill(null), gone: 0 };
   drawLane(one.svg, one.states);
   known.set(lane.id, one);
   return one;
+}
+
+function rename(row, lane) {
+  // What only the server knows is not taken over from another worker, but asked for under the new one's name.
+  for (const place of row.querySelectorAll("[data-region]")) {
+    place.textContent = "–";
+    place.dataset.region = place.dataset.region.replace(row.dataset.lane, lane.id);
+  }
+  row.dataset.lane = lane.id;
+  const who = row.querySelector(".who");
+  if (who) { write(who, `w${lane.slot}`); who.title = `${lane.id}, pid ${lane.pid}`; }
+  write(row.querySelector("th code"), lane.id);
 }

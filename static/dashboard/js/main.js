@@ -43,7 +43,16 @@ function offerCopies() {
   }
 }
 
+// Where a bar is too narrow for all of its entries, the one we are at is in sight.
+function showWhereWeAre() {
+  for (const bar of document.querySelectorAll(".bar nav, .tabs")) {
+    const here = bar.querySelector("[aria-current]");
+    if (here) bar.scrollLeft += here.getBoundingClientRect().left - bar.getBoundingClientRect().left - (bar.clientWidth - here.offsetWidth) / 2;
+  }
+}
+
 localise();
+showWhereWeAre();
 nameZone();
 tick();
 setInterval(tick, 1000);

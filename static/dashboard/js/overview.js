@@ -7,7 +7,7 @@ import { showQueues } from "./queues.js";
 import { showRunning } from "./running.js";
 import { showScale } from "./scale.js";
 import { listen } from "./socket.js";
-import { milliseconds, number, percent, plural, rate } from "./words.js";
+import { age, milliseconds, number, percent, plural, rate } from "./words.js";
 
 const boot = JSON.parse(document.getElementById("boot").textContent);
 const first = boot.snapshot.tasks;
@@ -31,7 +31,7 @@ function failing(tasks) {
 function outlook(tasks) {
   const gone = (tasks.throughput ?? 0) - (tasks.arrival_rate ?? 0);
   if (tasks.pending < 10 || Math.abs(gone) < 0.05) return "";
-  return gone > 0 ? `→ 0 in ${milliseconds((Math.max(tasks.pending / gone, 1)) * 1000)}` : `grows by ${rate(-gone)}`;
+  return gone > 0 ? `→ 0 in ${age(Math.max(tasks.pending / gone, 1))}` : `grows by ${rate(-gone)}`;
 }
 
 function showFigures({ tasks, performance, pool, health }) {

@@ -1,5 +1,6 @@
 // The queues' figures, in place.
 
+import { regionsKept } from "./forms.js";
 import { putChip, write } from "./marks.js";
 import { listen } from "./socket.js";
 import { age, milliseconds, number } from "./words.js";
@@ -23,4 +24,7 @@ function showCell(cell, queue) {
   else if (name in queue) write(cell, (WORDS[name] ?? number)(queue[name]));
 }
 
-if (document.body.dataset.page === "queues") listen((data) => showQueues(data.queue.by_queue));
+if (document.body.dataset.page === "queues") {
+  const keep = regionsKept(10000);
+  listen((data) => { showQueues(data.queue.by_queue); keep(); });
+}

@@ -17,7 +17,7 @@ export function rate(value) {
 
 export function milliseconds(value) {
   if (value === null || value === undefined) return UNKNOWN;
-  if (value >= 60000) return age(value / 1000);
+  if (value >= 60000) return twoUnits(value / 1000);
   if (value >= 1000) return `${threeDigits(value / 1000)} s`;
   return value >= 1 ? `${threeDigits(value)} ms` : `${(value * 1000).toFixed(0)} µs`;
 }
@@ -37,6 +37,11 @@ export function size(value) {
 
 export function percent(fraction) {
   return fraction === null || fraction === undefined ? UNKNOWN : `${threeDigits(fraction * 100)} %`;
+}
+
+// It reads 100 % when it is done, not before.
+export function wholePercent(fraction) {
+  return `${Math.floor(Math.min(Math.max(fraction, 0), 1) * 100)} %`;
 }
 
 export function plural(count, one, many) {
@@ -60,6 +65,17 @@ export function shortTask(name) {
 
 export function shortId(id) {
   return id.replaceAll("-", "").slice(-8);
+}
+
+function twoUnits(seconds) {
+  const units = [...AGES, [1, "s"]];
+  for (const [place, [length, unit]] of AGES.entries()) {
+    if (seconds < length) continue;
+    const [part, smaller] = units[place + 1];
+    const rest = Math.floor((seconds % length) / part);
+    return `${Math.floor(seconds / length)} ${unit}${rest ? ` ${rest} ${smaller}` : ""}`;
+  }
+  return age(seconds);
 }
 
 function threeDigits(value) {
