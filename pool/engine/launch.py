@@ -40,7 +40,7 @@ def require_schema(alias: str) -> None:
 
 
 def spare_the_collector() -> None:
-    """Look for rings of garbage rarely, and only among what is new: the loop makes none, and rows by the thousand."""
+    """Look for rings of garbage only among what is new, and with each report: the loop makes rows by the thousand."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(*COLLECT_AFTER)

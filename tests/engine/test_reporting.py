@@ -1,8 +1,11 @@
 """What the node reports when the database did not take the report before."""
 
+import gc
 import json
 from types import SimpleNamespace
 from uuid import UUID
+
+from hdrh.histogram import HdrHistogram
 
 from pool.domain.ids import new_id
 from pool.domain.states import NodeState
@@ -10,6 +13,8 @@ from pool.engine.ledger import Report
 from pool.engine.meter import Meter
 from pool.engine.reporting import Reporting
 from tests.engine.benches import Bench, at, bench, made_job
+
+HISTOGRAMS_A_REPORT = 16
 
 
 def reporting_of(node: Bench) -> Reporting:
@@ -59,3 +64,18 @@ def test_ids_of_jobs_are_spelled_with_hyphens_however_the_database_stores_them()
         (row,), (lane,) = told.workers, told.data["lanes"]
         assert [str(UUID(job.id))] == json.loads(row.current_jobs)
         assert str(UUID(job.id)) == lane["job"]
+
+
+def test_what_a_report_leaves_behind_is_gone_with_the_next() -> None:
+    """A node's collector is set to look rarely, and histograms die in rings."""
+    with bench() as node:
+        reporting = reporting_of(node)
+        gc.disable()
+        try:
+            for second in range(1, 6):
+                report(reporting, second, completed=1)
+                node.ledger.beat_began = at(second).mono
+            left = sum(isinstance(thing, HdrHistogram) for thing in gc.get_objects())
+        finally:
+            gc.enable()
+        assert left <= HISTOGRAMS_A_REPORT
