@@ -227,6 +227,7 @@ class Staffing:
             self.roster.give_back(index)
             self._cannot_start(error, now)
             return None
+        handle.most_jobs = self.limits.most_jobs(age_s=0)
         self.roster.add(handle)
         descriptors = (handle.theirs[0].fileno(), handle.theirs[1].fileno())
         sent = self.nursery.send(

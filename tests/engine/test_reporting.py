@@ -75,7 +75,7 @@ def test_what_a_report_leaves_behind_is_gone_with_the_next() -> None:
             for second in range(1, 6):
                 report(reporting, second, completed=1)
                 node.ledger.beat_began = at(second).mono
-            left = sum(isinstance(thing, HdrHistogram) for thing in gc.get_objects())
+            left = sum(type(thing) is HdrHistogram for thing in gc.get_objects())
         finally:
             gc.enable()
         assert left <= HISTOGRAMS_A_REPORT

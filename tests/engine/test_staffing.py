@@ -9,10 +9,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 import pytest
 
 from pool.domain.config import PoolConfig
+from pool.domain.recycling import RecycleLimits
 from pool.domain.states import WorkerState
 from pool.engine import linux, loss
 from pool.engine import slot as words
@@ -50,7 +52,7 @@ class Bench:
         self.slots = [Slot(memory, index) for index in range(SLOTS)]
         self.roster = Roster(SLOTS)
         self.nursery = ScriptedNursery()
-        me: object = None
+        me = SimpleNamespace(id="0" * 32, run_dir="/nowhere")
         self.staffing = Staffing(
             self.roster,
             me,  # type: ignore[arg-type]
@@ -205,3 +207,10 @@ def test_file_limit_is_raised_as_far_as_it_goes() -> None:
         assert soft == min(limits[1], linux.FILES) or limits[1] == resource.RLIM_INFINITY
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+def test_a_worker_has_its_limit_of_jobs_from_its_first_moment(bench: Bench) -> None:
+    """The next look at the workers may come after it did sixty jobs."""
+    bench.staffing.limits = RecycleLimits(soft_jobs=5, hard_jobs=10, min_age_s=0, max_rss=0)
+    (handle,) = bench.staffing.hire(START)
+    assert 10 == handle.room(64)
