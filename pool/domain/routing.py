@@ -13,6 +13,9 @@ OVERHEAD_US = 20.0
 
 SMOOTHING = 0.2
 
+ONE_AHEAD_US = 20_000.0
+"""A job expected to take no longer may have one more behind it, so that its worker does not wait for the database."""
+
 
 class Estimates:
     """Running mean of the run time per task, in microseconds. Learns slow fast: a rise counts at once."""
@@ -65,7 +68,7 @@ def route(costs: Sequence[float | None], seats: Iterable[Seat], ahead_us: float)
             break
         seat = heap[0]
         expected = ahead_us if cost is None else cost
-        if seat.count and seat.load_us + expected > ahead_us:
+        if seat.count and seat.load_us + expected > ahead_us and not (cost is not None and _takes_one(seat, cost)):
             left.append(index)
             continue
         seat.taken.append(index)
@@ -86,5 +89,11 @@ def wanted(seats: Iterable[Seat], mean_us: float | None, ahead_us: float) -> int
             total += seat.count == 0 < seat.most
             continue
         room = min(int((ahead_us - seat.load_us) / mean_us), seat.most - seat.count)
-        total += max(room, 1 if seat.count == 0 < seat.most else 0)
+        least = seat.count < seat.most and (not seat.count or _takes_one(seat, mean_us))
+        total += max(room, int(least))
     return total
+
+
+def _takes_one(seat: Seat, cost: float) -> bool:
+    """Whether it may hold a job behind the one it executes although that is more work than it should have ahead."""
+    return seat.count == 1 and seat.load_us <= ONE_AHEAD_US and cost <= ONE_AHEAD_US

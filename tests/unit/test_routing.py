@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pool.domain.routing import OVERHEAD_US, Estimates, Seat, route, wanted
+from pool.domain.routing import ONE_AHEAD_US, OVERHEAD_US, Estimates, Seat, route, wanted
 
 AHEAD = 5000.0
 MOST = 8
@@ -54,6 +54,24 @@ class TestRoute:
         assert wanted([Seat(0, 0.0, 0, 2), Seat(1, 0.0, 0, 0)], 10.0, AHEAD) == 2
         assert wanted([Seat(1, 0.0, 0, 0)], None, AHEAD) == 0
 
+    def test_behind_a_job_of_some_milliseconds_stands_one_more_and_no_second(self):
+        seats = seats_of([(ONE_AHEAD_US, 1)])
+        assert wanted(seats_of([(ONE_AHEAD_US, 1)]), ONE_AHEAD_US, AHEAD) == 1
+        assert route([ONE_AHEAD_US] * 2, seats, AHEAD) == [1]
+        assert taken(seats) == [[0]]
+        assert wanted(seats, ONE_AHEAD_US, AHEAD) == 0
+
+    @pytest.mark.parametrize(
+        ("load", "cost"), [(2 * ONE_AHEAD_US, 100.0), (ONE_AHEAD_US, 2 * ONE_AHEAD_US), (100.0, None)]
+    )
+    def test_but_none_behind_a_long_one_and_none_that_is_long_or_unknown(self, load, cost):
+        assert route([cost], seats_of([(load, 1)]), AHEAD) == [0]
+
+    def test_it_goes_to_an_idle_worker_first(self):
+        seats = seats_of([(ONE_AHEAD_US, 1), (0, 0)])
+        assert route([ONE_AHEAD_US], seats, AHEAD) == []
+        assert taken(seats) == [[], [0]]
+
     def test_without_seats_all_are_left_over(self):
         assert route([1.0, None], [], AHEAD) == [0, 1]
 
@@ -82,7 +100,8 @@ class TestRoute:
         for seat, load, (_, count) in zip(seats, before, rooms, strict=True):
             for place, index in enumerate(seat.taken):
                 cost = AHEAD if jobs[index] is None else jobs[index]
-                if count or place:
+                one_ahead = count + place == 1 and jobs[index] is not None and max(load, cost) <= ONE_AHEAD_US
+                if count + place and not one_ahead:
                     assert load + cost <= AHEAD
                 load += cost
 
