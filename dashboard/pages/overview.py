@@ -59,6 +59,8 @@ def chart_data(request: HttpRequest) -> HttpResponse:
         "figures": {name: figure.to_plotly_json() for name, figure in drawn.items()},
         "queues": charts.queue_names(past),
         "templates": _templates(),
+        "time_ticks": list(charts.TIME_TICKS_MS.items()),
+        "most_queues": charts.MOST_QUEUES,
     }
     return JsonResponse(answer, encoder=PlotlyJSONEncoder)
 

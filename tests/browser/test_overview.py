@@ -62,6 +62,37 @@ def test_charts_go_on_where_no_queue_has_had_a_job(visitor: Visitor, crowd: Crow
     page.wait_for_function(f"() => {points} > {before}")
 
 
+def test_an_axis_makes_room_for_figures_higher_or_lower_than_all_before(
+    visitor: Visitor, live: Live, crowd: Crowd
+) -> None:
+    """A first visitor opens the page while nothing happens, and then starts the demonstration."""
+    page = visitor.open("/dashboard/settings/", session=visitor.session)
+    page.route("**/dashboard/charts?*", _with_low_axes)
+    page.goto("/dashboard/?range=5m")
+    settle(page)
+    for name, axis in (("flow", "yaxis"), ("backlog", "yaxis"), ("latency", "yaxis")):
+        page.wait_for_function(GROWN, arg=[name, axis])
+
+
+GROWN = """([name, axis]) => {
+  const { data, layout } = document.querySelector(`[data-chart=${name}]`);
+  const drawn = data.filter((trace) => `y${axis.slice(5)}` === (trace.yaxis ?? "y") && trace.y.at(-1) !== null);
+  const last = drawn.map((trace) => trace.y.at(-1));
+  const is_log = layout[axis].type === "log", top = layout[axis].range[1];
+  return top !== (is_log ? -1 : 1e-9) && Math.max(...last) <= (is_log ? 10 ** top : top);
+}"""
+
+
+def _with_low_axes(route: Route) -> None:
+    answer = route.fetch()
+    charts = answer.json()
+    for figure in charts["figures"].values():
+        axis = figure["layout"].get("yaxis", {})
+        if "range" in axis:
+            axis["range"] = [-2, -1] if axis.get("type") == "log" else [0, 1e-9]
+    route.fulfill(response=answer, json=charts)
+
+
 def _without_queues(route: Route) -> None:
     answer = route.fetch()
     charts = answer.json()

@@ -7,6 +7,9 @@ import { milliseconds } from "./words.js";
 const CONFIG = { displayModeBar: false, responsive: true, showTips: false, doubleClick: "reset", scrollZoom: false };
 const TRUE_UP_MS = 30000;
 const LOWEST_MS = 0.05;
+const NEW_QUEUE_MS = 5000;
+const HEADROOM = 1.15;
+const MOST_TICKS = 4;
 
 export class Charts {
   constructor(url) {
@@ -74,7 +77,9 @@ export class Charts {
   add(snapshot) {
     if (!this.data || document.hidden || !window.Plotly) return;
     const at = Date.parse(snapshot.timestamp);
-    if (performance.now() - this.loadedAt > Math.max(TRUE_UP_MS, this.data.step_s * 1000)) { this.trueUp(); return; }
+    const age = performance.now() - this.loadedAt;
+    const due = this.meets(snapshot.queue.by_queue) ? NEW_QUEUE_MS : Math.max(TRUE_UP_MS, this.data.step_s * 1000);
+    if (age > due) { this.trueUp(); return; }
     if (!this.data.is_live || at - this.lastAt < this.data.step_s * 1000) return;
     this.lastAt = at;
     this.extend(at, snapshot);
@@ -89,8 +94,14 @@ export class Charts {
     this.slide(at, ["flow", "latency", "backlog"]);
   }
 
+  // Whether jobs wait in a queue that the backlog has no colour for, and could have.
+  meets(queues) {
+    return this.data.queues.length < this.data.most_queues && Object.entries(queues).some(([name, { pending }]) => pending && !this.data.queues.includes(name));
+  }
+
   push(name, at, values, words) {
     if (!values.length) return; // No queue has had a job yet.
+    this.grow(name, values);
     const traces = values.map((_, index) => index);
     const update = { x: values.map(() => [local(at)]), y: values.map((value) => [value]) };
     if (words) update.customdata = words.map((word) => [word]);
@@ -101,6 +112,32 @@ export class Charts {
       trace.y.push(value);
       if (words && trace.customdata) trace.customdata.push(words[index]);
     });
+  }
+
+  // Makes room for figures that are higher than all before, or lower on an axis that cannot show zero.
+  grow(name, values) {
+    const { data, layout } = this.data.figures[name];
+    const stacked = data[0].stackgroup ? [values.reduce((total, value) => total + value, 0)] : null;
+    const changes = {};
+    for (const axis of ["yaxis", "yaxis2"].filter((axis) => layout[axis])) {
+      const own = stacked ?? values.filter((value, index) => value !== null && `y${axis.slice(5)}` === (data[index].yaxis ?? "y"));
+      const [low, high] = layout[axis].range;
+      if (!own.length) continue;
+      if (layout[axis].type === "log") {
+        const range = [Math.min(low, Math.floor(Math.log10(Math.min(...own)))), Math.max(high, Math.ceil(Math.log10(Math.max(...own))))];
+        if (range[0] < low || range[1] > high) Object.assign(layout[axis], { range }, this.ticks(range));
+        else continue;
+      } else if (Math.max(...own) > high) layout[axis].range = [low, Math.max(...own) * HEADROOM];
+      else continue;
+      for (const part of ["range", "tickvals", "ticktext"]) if (layout[axis][part]) changes[`${axis}.${part}`] = [...layout[axis][part]];
+    }
+    if (Object.keys(changes).length) window.Plotly.relayout(this.places.get(name), changes);
+  }
+
+  ticks([low, high]) {
+    const shown = this.data.time_ticks.filter(([value]) => low <= Math.log10(value) && Math.log10(value) <= high);
+    const few = shown.filter((_, index) => index % Math.ceil(shown.length / MOST_TICKS) === 0);
+    return { tickvals: few.map(([value]) => value), ticktext: few.map(([, text]) => text) };
   }
 
   // Moves the window on, unless the reader has zoomed in.
