@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from pool.domain.states import TERMINAL, JobStatus
+from pool.domain.states import STACK, TERMINAL, JobStatus
 from pool.store.watched import JobNews, Piece
 
 ENDINGS = {
@@ -111,6 +111,8 @@ def write(name: str, data: dict[str, Any], place: str = "") -> str:
 
 def _steps(piece: Piece) -> tuple[list[str], str]:
     """The steps that a piece of the log begins, and the rest of it."""
+    if piece["stream"] == STACK:
+        return [], ""
     if piece["stream"] != NOTE:
         return [], piece["text"]
     lines = piece["text"].splitlines(keepends=True)

@@ -13,9 +13,9 @@ from dashboard.reasons import stages_of_end, why_it_waits
 from dashboard.timeline import timeline
 from pool.conf import get_config
 from pool.domain.errors import JobNotFound
-from pool.domain.states import DEAD_LETTERS, EXECUTING, TERMINAL, WAITING, JobStatus
+from pool.domain.states import DEAD_LETTERS, EXECUTING, STACK, TERMINAL, WAITING, JobStatus
 from pool.models import Job
-from pool.store import read
+from pool.store import read, stacks
 from pool.store.event_list import list_events
 from pool.store.status import pool_status
 
@@ -39,6 +39,7 @@ def one_job(request: HttpRequest, job_id: uuid.UUID) -> HttpResponse:
 def about(job: Job) -> dict[str, Any]:
     now, status = timezone.now(), pool_status()
     tried = read.attempts(job.pk)
+    stack = stacks.look(job, now) if job.status in EXECUTING else None
     error = job.error if isinstance(job.error, dict) else None
     return {
         "status": status,
@@ -57,7 +58,9 @@ def about(job: Job) -> dict[str, Any]:
         "arguments": cut(call(job)),
         "result": shown(job.result),
         "metadata": shown(job.metadata) if job.metadata else "",
-        "log": read.logs(job.pk, limit=LOG_PIECES),
+        "log": [piece for piece in read.logs(job.pk, limit=LOG_PIECES) if piece["stream"] != STACK],
+        "stack": stack,
+        "stack_trace": tracebacks.read(stack.text) if stack else [],
         "events": list_events(job=job.pk, limit=EVENTS_SHOWN).events,
         "waited_ms": _between(job.run_at, job.started_at),
         "ran_ms": _between(job.started_at, job.finished_at or (now if job.status in EXECUTING else None)),

@@ -40,6 +40,10 @@ TRANSITIONS: dict[JobStatus, frozenset[JobStatus]] = {
 }
 
 
+STACK = "stack"
+"""The stream of a job's log that says where the job was when somebody looked; all others are what it said."""
+
+
 class Outcome(StrEnum):
     """How one attempt ended."""
 

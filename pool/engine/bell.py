@@ -12,7 +12,7 @@ from pool.domain.errors import NotReady
 from pool.engine.clock import Now
 from pool.engine.ears import Ears
 from pool.store.database import Database
-from pool.store.doorbell import BELL_PREFIX, CHANNEL
+from pool.store.doorbell import BELL_PREFIX, CHANNEL, LONGEST
 
 
 class Bell:
@@ -38,7 +38,7 @@ class Bell:
         rings: set[str] = set()
         with suppress(BlockingIOError):
             while True:
-                rings.add(self.sock.recv(32).decode("ascii", "ignore"))
+                rings.add(self.sock.recv(LONGEST).decode("ascii", "ignore"))
         return rings
 
     def close(self) -> None:

@@ -46,6 +46,8 @@ class Executor:
         self.coroutines = {name for name, task in tasks.items() if inspect.iscoroutinefunction(task.func)}
         self.interruptible = 0
         self.context: JobContext | None = None
+        self.coroutine: asyncio.Task[Any] | None = None
+        """What an async job runs as, while it runs."""
         self._stop_loop: Callable[[int], None] | None = None
         _open_caches()
 
@@ -133,7 +135,7 @@ class Executor:
                 asked.append(kind)
                 loop.call_soon_threadsafe(running.cancel)
 
-            self._stop_loop = stop
+            self._stop_loop, self.coroutine = stop, running
             self.interruptible = order.seq
             try:
                 return await function(*args, **kwargs)
@@ -143,7 +145,7 @@ class Executor:
                 raise
             finally:
                 self.interruptible = 0
-                self._stop_loop = None
+                self._stop_loop = self.coroutine = None
 
         return asyncio.run(main())
 

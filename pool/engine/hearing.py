@@ -1,5 +1,7 @@
 """What workers say, turned into endings, measurements and log lines."""
 
+import time
+
 from pool.domain.jobs import Ended, Failure
 from pool.domain.states import Outcome, WorkerState
 from pool.engine.clock import Now
@@ -20,6 +22,7 @@ from pool.engine.messages import (
 )
 from pool.engine.meter import Meter
 from pool.engine.staffing import Staffing
+from pool.engine.whereabouts import Whereabouts
 from pool.logs import get_logger
 from pool.store.running import Said
 
@@ -27,8 +30,11 @@ log = get_logger(__name__)
 
 
 class Hearing:
-    def __init__(self, ledger: Ledger, dispatch: Dispatch, staffing: Staffing, meter: Meter) -> None:
+    def __init__(
+        self, ledger: Ledger, dispatch: Dispatch, staffing: Staffing, meter: Meter, whereabouts: Whereabouts
+    ) -> None:
         self.ledger, self.dispatch, self.staffing, self.meter = ledger, dispatch, staffing, meter
+        self.whereabouts = whereabouts
 
     def facts(self, handle: Handle, facts: list[Fact], now: Now) -> None:
         for fact in facts:
@@ -58,7 +64,7 @@ class Hearing:
                 case JobSaid(job, epoch, said):
                     self.ledger.pending.said += [Said(job, epoch, at, stream, text) for at, stream, text in said]
                 case StackDumped(seq, text):
-                    self._said(handle, seq, [(0.0, "stack", text)])
+                    self.whereabouts.answered(handle, seq, text, time.time())
 
     def _recalled(self, handle: Handle, seqs: list[int]) -> None:
         back = [held.job for seq in sorted(seqs) if (held := handle.take_back(seq)) is not None]

@@ -36,9 +36,11 @@ from pool.engine.slot import Slots
 from pool.engine.staffing import Staffing
 from pool.engine.undertaker import Undertaker
 from pool.engine.watch import Watch
+from pool.engine.whereabouts import Whereabouts
 from pool.logs import bind, get_logger
 from pool.store import nodes
 from pool.store.database import TURN_STATEMENT_MS, Database
+from pool.store.doorbell import STACK_OF
 
 log = get_logger(__name__)
 
@@ -74,7 +76,8 @@ class Node:
         self.staffing.wanted = workers
         self.dispatch = Dispatch(self.roster, self.ledger, config, lambda task: task in self.staffing.tasks)
         self.watch = Watch(self.roster, self.ledger, config)
-        self.hearing = Hearing(self.ledger, self.dispatch, self.staffing, self.meter)
+        self.whereabouts = Whereabouts(self.roster, self.ledger)
+        self.hearing = Hearing(self.ledger, self.dispatch, self.staffing, self.meter, self.whereabouts)
         self.undertaker = Undertaker(
             self.roster, self.ledger, self.dispatch, self.staffing, self.hearing, self.meter, self.me
         )
@@ -171,6 +174,7 @@ class Node:
         self.links.death_seen = False
         self.look_due = now.mono + LOOK_S
         self.watch.look(now)
+        self.whereabouts.look(now)
         self.staffing.recycle(now.mono)
         self.undertaker.tend(now)
         self.dispatch.give_back_late(now)
@@ -292,4 +296,7 @@ class Node:
     def _rung(self, reasons: set[str]) -> None:
         if "control" in reasons:
             self.control_due = 0.0
+        for reason in reasons:
+            if reason.startswith(STACK_OF):
+                self.whereabouts.ask(reason.removeprefix(STACK_OF), self.clock())
         self.agenda.ring()

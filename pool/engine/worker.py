@@ -23,7 +23,7 @@ from pool.domain.config import PoolConfig
 from pool.domain.ids import spelled
 from pool.domain.payload import clean_text
 from pool.engine import capture as output
-from pool.engine import linux
+from pool.engine import linux, stack
 from pool.engine import slot as words
 from pool.engine.execute import Executor
 from pool.engine.job_lines import JobLines
@@ -51,6 +51,8 @@ from pool.engine.slot import Slot
 
 RAW_OUTPUT_BYTES = 16 * 2**20
 """What a running job may leave below Python's streams before it is thrown away."""
+
+STACK_BYTES = 65_536
 
 
 class Birth(NamedTuple):
@@ -166,7 +168,15 @@ class Worker:
             case Recall():
                 self.side.send(Recalled(self.give_back()))
             case DumpStack(seq):
-                self.side.send(StackDumped(seq, _main_stack()))
+                self.side.send(StackDumped(seq, self.stack(seq)))
+
+    def stack(self, seq: int) -> str:
+        """Where the job with this number is; empty when it is not the one that runs."""
+        task, waits = self.current, self.executor.coroutine
+        if task is None or task.seq != seq:
+            return ""
+        text = stack.of_task(waits) if waits is not None else stack.of_thread(threading.main_thread().ident or 0)
+        return clean_text(text, STACK_BYTES)
 
     def tell_output(self) -> None:
         """Send what the running job has said so far. Before its ending, or not at all."""
@@ -227,8 +237,3 @@ def _settle(birth: Birth, real_stderr: Any) -> None:
     setproctitle(f"{WORKER_TITLE} {birth.worker}")
     faulthandler.enable(file=2, all_threads=False)
     sys.stdin = open(os.devnull)  # noqa: SIM115  for the life of the process
-
-
-def _main_stack() -> str:
-    frame = sys._current_frames().get(threading.main_thread().ident or 0)
-    return "".join(traceback.format_stack(frame)) if frame else ""

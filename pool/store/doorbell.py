@@ -9,7 +9,6 @@ import os
 import socket
 import time
 from dataclasses import dataclass, replace
-from typing import Literal
 
 from django.db import DatabaseError, InterfaceError, connections
 
@@ -17,7 +16,12 @@ from pool.conf import get_config, run_dir
 from pool.domain.config import PoolConfig
 from pool.domain.errors import PoolError
 
-Reason = Literal["jobs", "control"]
+Reason = str
+"""jobs, control, or STACK_OF and the id of a job without hyphens."""
+
+STACK_OF = "stack:"
+LONGEST = 64
+"""Bytes of a reason."""
 
 CHANNEL = "pool"
 BELL_PREFIX = "bell-"

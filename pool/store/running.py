@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pool.domain.states import STACK
 from pool.store.database import Database, storable
 
 START = """UPDATE pool_job SET status = 'RUNNING', worker = %s, started_at = %s::timestamptz
@@ -14,6 +15,8 @@ WHERE id = %s::uuid AND epoch = %s AND status = 'RUNNING'"""
 LOG = """INSERT INTO pool_joblog (job_id, epoch, at, stream, text)
 SELECT %s::uuid, %s::int, %s::timestamptz, %s::text, %s::text
 WHERE EXISTS (SELECT 1 FROM pool_job WHERE id = %s::uuid)"""
+
+FORGET_STACK = "DELETE FROM pool_joblog WHERE job_id = %s::uuid AND stream = %s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,4 +58,6 @@ def write_progress(db: Database, progressed: Sequence[Progressed]) -> None:
 
 def write_log(db: Database, said: Sequence[Said]) -> None:
     for one in said:
+        if one.stream == STACK:
+            db.execute(FORGET_STACK, (one.job, STACK))
         db.execute(LOG, (one.job, one.epoch, db.at(one.at), one.stream, storable(one.text), one.job))

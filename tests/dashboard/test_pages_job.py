@@ -148,3 +148,20 @@ def test_what_people_did_with_it_is_told(operator: Client) -> None:
     page = page_of(operator, job)
     assert "ada cancelled a job." in page
     assert "page 127.0.0.1" in page
+
+
+def test_a_running_job_shows_where_it_is_apart_from_what_it_said(operator: Client) -> None:
+    job = a_job(JobStatus.RUNNING)
+    where = '  File "/srv/shop/tasks.py", line 12, in send\n    connect(address)\n'
+    JobLog.objects.create(job=job, epoch=job.epoch, at=timezone.now(), stream="stdout", text="Hello.")
+    JobLog.objects.create(job=job, epoch=job.epoch, at=timezone.now(), stream="stack", text=where)
+    page = page_of(operator, job)
+    assert "Where it is" in page
+    assert "connect(address)" in page
+    assert 1 == page.count('<span class="said">')
+
+
+def test_where_an_earlier_attempt_was_is_not_shown(operator: Client) -> None:
+    job = a_job(JobStatus.RUNNING, epoch=2)
+    JobLog.objects.create(job=job, epoch=1, at=timezone.now(), stream="stack", text="elsewhere")
+    assert "Where it is" not in page_of(operator, job)

@@ -140,3 +140,19 @@ def results_of(task: str, key: str) -> list[Any]:
     from pool.models import Job
 
     return [result[key] for result in Job.objects.filter(task__endswith=task).values_list("result", flat=True)]
+
+
+def look_at_stack(job: str) -> str | None:
+    """Where a running job is, as its page asks for it; None while nobody knows."""
+    from django.utils import timezone
+
+    from pool.store import read, stacks
+
+    found = stacks.look(read.get_job(job), timezone.now())
+    return None if found is None else found.text
+
+
+def stacks_kept(job: str) -> int:
+    from pool.models import JobLog
+
+    return JobLog.objects.filter(job=job, stream="stack").count()

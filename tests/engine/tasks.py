@@ -443,3 +443,32 @@ def asks_engine(status: str) -> dict[str, Any]:
 @task(map_result=value_of, max_attempts=1)
 async def asks_engine_async(status: str) -> dict[str, Any]:
     return {"status": status, "value": 7}
+
+
+@task(timeout=None)
+def waits_deep_down(path: str) -> None:
+    """Wait for a file, in a function of its own."""
+    _waits_in_here(path)
+
+
+def _waits_in_here(path: str) -> None:
+    while not os.path.exists(path):
+        time.sleep(STEP_S)
+
+
+@task(timeout=None)
+async def waits_deep_down_async(path: str) -> None:
+    await _waits_in_here_async(path)
+
+
+async def _waits_in_here_async(path: str) -> None:
+    while not os.path.exists(path):
+        await asyncio.sleep(STEP_S)
+
+
+@task(timeout=None)
+def holds_the_interpreter(path: str) -> None:
+    """Wait for a file in C, without letting another thread run."""
+    libc = ctypes.PyDLL(None)
+    while not os.path.exists(path):
+        libc.usleep(300_000)

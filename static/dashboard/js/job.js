@@ -35,7 +35,12 @@ function showProgress(job) {
 
 function addLog(pieces) {
   const cursor = Number(log.dataset.cursor);
-  const fresh = pieces.filter((piece) => piece.id > cursor);
+  const news = pieces.filter((piece) => piece.id > cursor);
+  if (!news.length) return;
+  log.dataset.cursor = news.at(-1).id;
+  // Where the job is has a place of its own, drawn by the server.
+  const fresh = news.filter((piece) => piece.stream !== "stack");
+  if (fresh.length < news.length) refresh();
   if (!fresh.length) return;
   // Who reads further up is not pulled down.
   const follows = log.scrollHeight - log.scrollTop - log.clientHeight < 24;
@@ -47,7 +52,6 @@ function addLog(pieces) {
     return line;
   }));
   while (log.children.length > MOST_PIECES) log.firstElementChild.remove();
-  log.dataset.cursor = fresh.at(-1).id;
   document.querySelector("[data-log-empty]").hidden = true;
   localise(log);
   if (follows) log.scrollTop = log.scrollHeight;
