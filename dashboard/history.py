@@ -168,13 +168,14 @@ class _Part:
 
 
 def _parts(alias: str, chosen: Range, since: float, until: float, heat: bool) -> Iterator[_Part]:
+    end = datetime.fromtimestamp(until, UTC)
     for span in chosen.sources:
         edge = datetime.fromtimestamp(since, UTC)
         # Longer spans have them of the whole pool among their figures, and live percentiles come with each second.
         histograms = span == SECOND and (heat or not chosen.is_live)
-        for row in past(alias, span, edge, datetime.fromtimestamp(until, UTC), histograms=histograms):
+        for row in past(alias, span, edge, end, histograms=histograms):
             yield _of_second(row) if span == SECOND else _of_rolled(row)
-        if span != SECOND and (rolled := newest(alias, span)) is not None:
+        if span != SECOND and (rolled := newest(alias, span, end)) is not None:
             since = max(since, rolled.timestamp())
 
 

@@ -1,7 +1,7 @@
 """The app "pool" as Django sees it: its models, its system checks, and what it needs beside itself."""
 
 from django.apps import AppConfig, apps
-from django.core.checks import register
+from django.core.checks import Tags, register
 from django.core.exceptions import ImproperlyConfigured
 
 
@@ -17,7 +17,8 @@ class PoolAppConfig(AppConfig):
         super().import_models()
 
     def ready(self) -> None:
-        from pool.checks import CHECKS
+        from pool.checks import CHECKS, check_server
 
         for check in CHECKS:
             register(check, "pool")
+        register(check_server, Tags.database)

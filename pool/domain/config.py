@@ -13,6 +13,7 @@ from pool.domain.config_rules import Problems, contradictions, read_environment,
 from pool.domain.errors import InvalidConfig
 from pool.domain.setting import (
     BODY_BYTES,
+    BUFFER_BYTES,
     DAY_S,
     JOB_LOG_BYTES,
     JOB_VALUE_BYTES,
@@ -89,6 +90,13 @@ class PoolConfig:
     )
     max_log_bytes: int = setting(
         65_536, "bytes", "Output and log lines kept of one attempt; more is cut.", 0, JOB_LOG_BYTES
+    )
+    buffer_bytes: int = setting(
+        BUFFER_BYTES,
+        "bytes",
+        "Outcomes that may wait in a node for a database that fails; beyond it no job begins.",
+        65_536,
+        1 << 32,
     )
     max_body_bytes: int = setting(
         16 * MIB,

@@ -9,6 +9,7 @@ from typing import Any
 SENTENCES = {
     "node.started": "Node started on {host}.",
     "node.lost": "Node lost; {jobs} of its jobs given back.",
+    "database.recovered": "Node could write again after {seconds} s: {problem}.",
     "worker.exited": "Worker ended: {how}.",
     "pool.scaled": "Workers scaled from {from} to {to}.",
     "pool.scale_requested": "{actor} asked for {size} workers.",

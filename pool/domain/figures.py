@@ -42,9 +42,13 @@ class QueueView:
 
 
 def pool_figures(
-    now: datetime, nodes: Sequence[NodeFigures], tallies: Tallies, queues: Mapping[str, QueueView]
+    now: datetime,
+    nodes: Sequence[NodeFigures],
+    tallies: Tallies,
+    queues: Mapping[str, QueueView],
+    mute: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Build the whole from its sources."""
+    """Build the whole from its sources. `mute` are sentences about living nodes that write no figures."""
     pool, workers, tasks = _pool(nodes), _workers(nodes), _tasks(nodes, tallies)
     performance, resources = _performance(nodes), _resources(nodes)
     return {
@@ -56,6 +60,7 @@ def pool_figures(
         "queue": _queue(nodes, tallies, queues),
         "health": _health(
             nodes,
+            mute=mute,
             size=pool["size"],
             workers=workers["total"],
             unhealthy=workers["unhealthy"],

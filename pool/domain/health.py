@@ -51,6 +51,8 @@ class Condition:
     unready: int = 0
     """Nodes whose last turn did not reach the database."""
     problems: Sequence[str] = ()
+    mute: Sequence[str] = ()
+    """What is known of further nodes, which live and write no figures."""
     memory: float | None = None
     paused: Mapping[str, int] | None = None
     """Jobs waiting in paused queues."""
@@ -87,6 +89,8 @@ def _capacity(condition: Condition) -> float | None:
 
 def _workers(condition: Condition) -> list[Alert]:
     if not condition.nodes:
+        if condition.mute:
+            return [Alert("mute_node", Level.CRITICAL, sentence) for sentence in condition.mute]
         return [Alert("no_node", Level.CRITICAL, "No node is running. Start one with: manage.py pool start")]
     able, capacity = condition.workers - condition.unhealthy, _capacity(condition)
     if able <= 0 and condition.size > 0:
@@ -103,6 +107,8 @@ def _workers(condition: Condition) -> list[Alert]:
 
 def _nodes(condition: Condition) -> list[Alert]:
     alerts = [Alert("node_problem", Level.WARNING, problem) for problem in condition.problems]
+    if condition.nodes:
+        alerts += [Alert("mute_node", Level.WARNING, sentence) for sentence in condition.mute]
     if condition.unready and condition.unready >= condition.nodes:
         alerts.append(Alert("database", Level.CRITICAL, "No node reaches the database, so no job can start."))
     elif condition.unready:

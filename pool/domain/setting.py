@@ -23,6 +23,9 @@ JOB_VALUE_BYTES = JOB_FRAME_BYTES - MIB
 JOB_LOG_BYTES = JOB_FRAME_BYTES // 4
 """What may be kept of an attempt's output: it may all be one piece, and grows threefold where it has to be cleaned."""
 
+BUFFER_BYTES = 64 * MIB
+"""What may wait for the database in a node's memory, unless the project says otherwise."""
+
 BODY_BYTES = 1 << 30
 """More than that nobody should send to a web process that keeps all of it in memory."""
 

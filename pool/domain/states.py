@@ -1,8 +1,8 @@
-"""The states of jobs, attempts, workers and nodes, and the moves between them.
+"""The states of jobs, attempts, workers and nodes. The moves between them: `pool.domain.transitions`.
 
 A job waits (SCHEDULED for its time, BLOCKED for other jobs), may start (PENDING), is leased to a node (ASSIGNED),
 executes (RUNNING) and ends in one of four ways. FAILED and TIMEOUT are the dead letters: they stay until somebody
-retries or discards them. `TRANSITIONS` is the whole machine; the store never writes a status that it does not allow.
+retries or discards them.
 """
 
 from enum import StrEnum
@@ -26,18 +26,6 @@ WAITING = frozenset({S.SCHEDULED, S.BLOCKED, S.PENDING})
 EXECUTING = frozenset({S.ASSIGNED, S.RUNNING})
 TERMINAL = frozenset({S.COMPLETED, S.FAILED, S.TIMEOUT, S.CANCELLED})
 DEAD_LETTERS = frozenset({S.FAILED, S.TIMEOUT})
-
-TRANSITIONS: dict[JobStatus, frozenset[JobStatus]] = {
-    S.SCHEDULED: frozenset({S.PENDING, S.CANCELLED, S.FAILED}),
-    S.BLOCKED: frozenset({S.PENDING, S.SCHEDULED, S.CANCELLED, S.FAILED}),
-    S.PENDING: frozenset({S.ASSIGNED, S.SCHEDULED, S.CANCELLED, S.FAILED}),
-    S.ASSIGNED: frozenset({S.RUNNING, S.PENDING, S.SCHEDULED, *TERMINAL}),
-    S.RUNNING: frozenset({S.PENDING, S.SCHEDULED, *TERMINAL}),
-    S.COMPLETED: frozenset(),
-    S.FAILED: frozenset({S.PENDING}),
-    S.TIMEOUT: frozenset({S.PENDING}),
-    S.CANCELLED: frozenset({S.PENDING}),
-}
 
 
 STACK = "stack"

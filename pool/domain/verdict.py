@@ -37,6 +37,11 @@ def judge(ended: Ended, default: Backoff) -> Verdict:
     return _try_again(job, default) or Verdict(JobStatus.FAILED)
 
 
+def uncancelled(ended: Ended) -> Verdict:
+    """Decide about a job that was ended because of a cancel which the row does not know: it was cut short by us."""
+    return _interrupted(ended.job, began=ended.started_at is not None)
+
+
 def expired(job: ClaimedJob, now: float) -> bool:
     """Too late to start."""
     return job.expires_at is not None and job.expires_at <= now

@@ -9,7 +9,7 @@ from pool.domain.states import JobStatus, NodeState
 from pool.engine.clock import Now
 from pool.engine.dispatch import Dispatch
 from pool.engine.ledger import Answer, Ledger, Wanted
-from pool.engine.reporting import EVERY_S, Reporting
+from pool.engine.reporting import Reporting
 from pool.engine.roster import Roster
 from pool.engine.staffing import Staffing
 
@@ -40,6 +40,8 @@ class Agenda:
         self._again_due: float | None = None
         self._again_s = LOOK_AGAIN_S
         self._fold_again = False
+        self._held_back = False
+        """The last turn claimed nothing, because too much waited for the database."""
 
     def ring(self) -> None:
         """There may be jobs."""
@@ -49,7 +51,7 @@ class Agenda:
         """Monotonic time at which the database is needed next."""
         if self.ledger.pending or self._fold_again:
             return now.mono
-        until = [now.mono if self.reporting.last is None else self.reporting.last + EVERY_S]
+        until = [self.reporting.due_at()]
         if self._claims(state):
             if self._rung and self.roster.has_idle():
                 return now.mono
@@ -74,6 +76,9 @@ class Agenda:
         again = self._again_due is not None and now.mono >= self._again_due
         if again:
             self._again_due = None
+        self._held_back = self.ledger.is_full
+        if self._held_back:
+            return wanted
         if poll or due or again or self._rung or self._hungry or wanted.discover:
             wanted.jobs = self.dispatch.wants()
         return wanted
@@ -86,6 +91,8 @@ class Agenda:
             self._hungry = len(answer.claimed) >= wanted.jobs
             self._rung = False
             self._look_again(answer.passed_by, now)
+        elif self._held_back:
+            self._rung = True
         elif self._rung:
             self._hungry, self._rung = True, False
         if wanted.fold:

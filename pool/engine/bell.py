@@ -47,7 +47,10 @@ class Bell:
 
 
 class Notices:
-    """PostgreSQL's notifications: what other hosts ring. Heard on the node's own connection, whichever it is now."""
+    """PostgreSQL's notifications: what other hosts ring. Heard on the node's own connection, whichever it is now.
+
+    A pooler that lends connections for one transaction lets none through; the poll stands behind them.
+    """
 
     def __init__(self, db: Database, ears: Ears, rung: Callable[[set[str]], None]) -> None:
         self.db, self.ears, self.rung = db, ears, rung
@@ -60,6 +63,8 @@ class Notices:
             return
         try:
             with self.db.errors:
+                if not self.db.listens:
+                    return
                 self.db.raw.execute(f"LISTEN {CHANNEL}")
             self._descriptor = int(self.db.raw.fileno())
         except (DatabaseError, InterfaceError, OSError):

@@ -1,4 +1,4 @@
-"""What may be slow: rolling up and pruning rows, checkpointing SQLite's log, memory figures.
+"""What may be slow: rolling up and pruning rows, looking after SQLite's log, memory figures.
 
 A helper process of the node. If it hangs or dies no job waits: the node starts another one. Several nodes have several
 clerks; whatever they do, doing it twice changes nothing.
@@ -11,18 +11,21 @@ import socket
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 from setproctitle import setproctitle
 
-from pool import logs
+from pool import failpoints, logs
 from pool.conf import get_config
+from pool.domain.complaints import Complaints
 from pool.engine import linux
 from pool.engine.messages import ClerkSaw
 from pool.store.database import Database
+from pool.store.failures import kind_of
 from pool.store.prune import prune
 from pool.store.snapshots import prune_snapshots, roll_up
+from pool.store.wal import checkpoint
 
 log = logs.get_logger(__name__)
 
@@ -37,6 +40,7 @@ class Chore:
     every_s: float
     do: Callable[[], None]
     due: float = 0.0
+    complaints: Complaints = field(default_factory=Complaints)
 
 
 class Clerk:
@@ -44,6 +48,7 @@ class Clerk:
         self.control, self.node_pid = control, node_pid
         self.config = get_config()
         self.db = Database(self.config.database, LOCK_WAIT_MS)
+        self.log_problem = ""
         self.chores = [
             Chore("memory", 5.0, self.weigh),
             Chore("roll up", 10.0, self.roll_up),
@@ -66,26 +71,31 @@ class Clerk:
     def try_chore(self, chore: Chore) -> None:
         # A long chore lets the others have their turn, but not itself.
         chore.due = time.monotonic() + chore.every_s
+        failpoints.hit("on_chore")
         try:
             chore.do()
         except Exception as error:  # noqa: BLE001  a failed chore is tried again at its next time
-            log.warning("clerk.chore_failed", chore=chore.name, error=f"{type(error).__name__}: {error}"[:300])
+            if chore.complaints.failed(time.monotonic(), f"{kind_of(error)} {type(error).__name__}"):
+                log.warning("clerk.chore_failed", chore=chore.name, error=f"{type(error).__name__}: {error}"[:300])
             self.db.close()
+        else:
+            if chore.complaints.over():
+                log.info("clerk.chore_works_again", chore=chore.name)
         chore.due = time.monotonic() + chore.every_s
 
     def weigh(self) -> None:
         """Proportional memory of the node's processes."""
         pids = [self.node_pid, *linux.children_of(self.node_pid)]
         found = {pid: size for pid in pids if (size := linux.pss(pid)) is not None}
-        self.control.sendall(msgspec.msgpack.encode(ClerkSaw(found)))
+        self.control.sendall(msgspec.msgpack.encode(ClerkSaw(found, self.log_problem)))
 
     def roll_up(self) -> None:
-        roll_up(self.db, time.time())
+        roll_up(self.db, self.db.wall())
 
     def prune(self) -> None:
         """Finished jobs and old snapshots, in small batches."""
-        prune(self.db, time.time(), self.config, rest=self.rest)
-        prune_snapshots(self.db, time.time(), self.config)
+        prune(self.db, self.db.wall(), self.config, rest=self.rest)
+        prune_snapshots(self.db, self.db.wall(), self.config)
 
     def rest(self, seconds: float) -> None:
         """Pause in a long chore, doing what is due meanwhile."""
@@ -95,8 +105,13 @@ class Clerk:
         time.sleep(seconds)
 
     def checkpoint(self) -> None:
-        """Copy SQLite's log into the database file, so that the node's commits need not."""
-        self.db.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        """Copy SQLite's log into the database file, so that the node's commits need not, and tell when it grows."""
+        with self.db.errors:
+            found = checkpoint(self.db)
+        if bool(found.problem) != bool(self.log_problem):
+            log.warning("wal.grows", problem=found.problem) if found.problem else log.info("wal.cut")
+            self.log_problem = found.problem
+            self.weigh()
 
 
 def main(arguments: list[str]) -> None:

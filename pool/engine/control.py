@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from django.db import DatabaseError, InterfaceError
 
+from pool import failpoints
 from pool.domain.config import WORKER_CEILING
 from pool.domain.states import NodeState
 from pool.engine.clock import Now
@@ -58,7 +59,7 @@ class Control:
         except (DatabaseError, InterfaceError):
             # The ledger notices, says so and waits; wishes are read again next second.
             return Asked()
-        self.dispatch.doomed = {job for job in cancels if not self._cancel(job, now)}
+        self.dispatch.doomed = {claim for claim in cancels if not self._cancel(claim, now)}
         if wishes is None or wishes.state in (NodeState.LOST, NodeState.STOPPED):
             return Asked(disowned=True)
         self._resize(wishes.wanted, now)
@@ -71,13 +72,14 @@ class Control:
             self.ledger.event(now.wall, "pool.scaled", data={"from": self.staffing.wanted, "to": wanted})
             self.staffing.wanted = wanted
 
-    def _cancel(self, job: str, now: Now) -> bool:
+    def _cancel(self, claim: tuple[str, int], now: Now) -> bool:
         """Begin to end a job that runs; False when it does not run, and must not be handed out any more."""
-        found = self.roster.holder_of(job)
+        found = self.roster.holder_of(*claim)
         if found is None:
             return False
         handle, seq = found
         if seq <= handle.begun_seq():
+            failpoints.hit("on_cancel")
             self.watch.cancel(handle, seq, now.mono)
             return True
         with suppress(Closed):

@@ -5,7 +5,9 @@ A job that finds no seat soon goes back to the database unburnt, where another n
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
+from pool.domain.complaints import Complaints
 from pool.domain.config import PoolConfig
 from pool.domain.errors import JobExpired, UnknownTask
 from pool.domain.jobs import ClaimedJob, Ended, Verdict, failure
@@ -14,6 +16,7 @@ from pool.domain.states import JobStatus, Outcome
 from pool.domain.verdict import UNKNOWN_TASK_DELAY_S, expired
 from pool.engine.clock import Now
 from pool.engine.ledger import Ledger
+from pool.engine.messages import Recall
 from pool.engine.pipe import Closed
 from pool.engine.roster import Roster
 from pool.logs import get_logger
@@ -40,9 +43,12 @@ class Dispatch:
         self.mean_us: float | None = None
         self.mean_bytes = 0.0
         self.ready: list[ClaimedJob] = []
-        self.doomed: set[str] = set()
-        """Jobs that somebody cancelled: they may come back from a worker, and then go nowhere."""
+        self.doomed: set[tuple[str, int]] = set()
+        """Ids and epochs of jobs that somebody cancelled: they may come back from a worker, and then go nowhere."""
         self.ahead_us = self._least_us = config.prefetch_ms * 1000
+        self.held_back = False
+        """Nothing is handed out: too much waits for the database."""
+        self._complaints = Complaints()
         self._since = 0.0
         self._unknown: set[str] = set()
 
@@ -90,7 +96,8 @@ class Dispatch:
         """Give ready jobs to workers."""
         if self.doomed:
             self._cancel_doomed(now)
-        if not self.ready:
+        self._hold_back(self.ledger.is_full, now)
+        if not self.ready or self.ledger.is_full:
             return
         seats = self._seats()
         of = self.estimates.of
@@ -128,8 +135,18 @@ class Dispatch:
             self.ledger.ended(Ended(job, Outcome.INTERRUPTED, "", None, now.wall))
         self.ready = []
 
+    def _hold_back(self, held_back: bool, now: Now) -> None:
+        """When too much waits for the database, what the workers have not begun comes back."""
+        if held_back and not self.held_back:
+            if self._complaints.failed(now.mono):
+                log.warning("jobs.held_back", waiting_bytes=self.ledger.pending.bytes, limit=self.ledger.most_bytes)
+            for handle in self.roster:
+                with suppress(Closed):
+                    handle.side.send(Recall())
+        self.held_back = held_back
+
     def _cancel_doomed(self, now: Now) -> None:
-        for job in [job for job in self.ready if job.id in self.doomed]:
+        for job in [job for job in self.ready if (job.id, job.epoch) in self.doomed]:
             self.ready.remove(job)
             self.ledger.ended(Ended(job, Outcome.CANCELLED, "", None, now.wall))
 
@@ -156,4 +173,4 @@ class Dispatch:
         why = failure(UnknownTask, f"No worker knows the task {job.task!r}. The job waits until one does.")
         ended = Ended(job, Outcome.INTERRUPTED, "", None, wall, failure=why)
         verdict = Verdict(JobStatus.SCHEDULED, delay_s=UNKNOWN_TASK_DELAY_S, refund=True)
-        self.ledger.pending.rulings.append((ended, verdict))
+        self.ledger.pending.rule(ended, verdict)

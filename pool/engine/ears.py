@@ -3,13 +3,14 @@
 import selectors
 from collections.abc import Callable
 
-from pool.engine.clock import Now, now
+from pool.engine.clock import Clock, Now
 
 Heard = Callable[[Now], None]
 
 
 class Ears:
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock | None = None) -> None:
+        self._clock = clock or Clock()
         self._selector = selectors.DefaultSelector()
         self._known = self._selector.get_map()
 
@@ -32,7 +33,7 @@ class Ears:
     def listen(self, rest_s: float) -> None:
         """Wait up to this long for the next thing to happen, and take in everything that did."""
         events = self._selector.select(rest_s)
-        moment = now()
+        moment = self._clock.now()
         for key, mask in events:
             # An earlier event of this round may have ended what this one is about.
             if mask & selectors.EVENT_READ and self._known.get(key.fileobj) is key:

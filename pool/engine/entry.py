@@ -8,7 +8,7 @@ from pool.domain.errors import NotReady
 from pool.engine.ears import Ears
 from pool.engine.signals import Signals
 from pool.store import nodes
-from pool.store.database import Database
+from pool.store.database import ClockReading, Database
 
 ENTRY_S = 10.0
 """A node that the database does not let in for so long says so and ends."""
@@ -16,14 +16,18 @@ ENTRY_S = 10.0
 AGAIN_S = 0.05
 
 
-def enter(db: Database, me: nodes.NodeIdentity, size: int, signals: Signals, ears: Ears) -> None:
-    """Register. Somebody may hold SQLite's lock just now, or PostgreSQL be about to start. Raises NotReady."""
+def enter(db: Database, me: nodes.NodeIdentity, size: int, signals: Signals, ears: Ears) -> ClockReading:
+    """Register; what time it is. Somebody may hold SQLite's lock just now, or PostgreSQL be about to start.
+
+    Raises NotReady.
+    """
     until = time.monotonic() + ENTRY_S
     while True:
         try:
-            with db.transaction():
-                nodes.register(db, me, size, time.time())
-            return
+            with db.transaction("register"):
+                reading = db.read_clock()
+                nodes.register(db, me, size, reading.told)
+            return reading
         except (DatabaseError, InterfaceError) as error:
             db.close()
             if signals.stops or time.monotonic() > until:

@@ -19,6 +19,7 @@ from typing import Any
 from django.core.cache import caches
 from msgspec.json import decode as decode_json
 
+from pool import failpoints
 from pool.adapters.tasks_api import TaskError, TaskResult, TaskResultStatus, task_finished, task_started
 from pool.domain.config import PoolConfig
 from pool.domain.errors import InvalidPayload, JobInterrupted, JobTimeout, UnknownTask
@@ -57,7 +58,8 @@ class Executor:
         self.capture.start()
         cpu = time.process_time_ns()
         started = time.monotonic_ns()
-        self.slot.begin(order.seq, bytes.fromhex(order.id.replace("-", "")), started)
+        self.slot.begin(order.seq, bytes.fromhex(order.id.replace("-", "")), order.epoch, started)
+        failpoints.hit("before_user_code")
         # Language, time zone and other context variables that the job sets go with its context.
         context = contextvars.copy_context()
         try:
@@ -65,6 +67,7 @@ class Executor:
         except BaseException as error:  # noqa: BLE001  whatever a job raises is its ending
             spent = time.monotonic_ns(), time.process_time_ns() - cpu
             return context.run(self._failed, order, error, started, *spent)
+        failpoints.hit("after_user_code")
         return JobDone(order.seq, started, time.monotonic_ns(), time.process_time_ns() - cpu, text)
 
     def interrupt(self, _signal: int, _frame: FrameType | None) -> None:

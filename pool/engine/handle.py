@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from pool import failpoints
 from pool.domain.jobs import ClaimedJob
 from pool.domain.stages import Stage
 from pool.domain.states import Outcome, WorkerState
@@ -111,8 +112,10 @@ class Handle:
             tasks.append(Task(seq, *whole, job.attempts, job.max_attempts, job.created_at, job.epoch))
         if self.state is WorkerState.IDLE:
             self.state = WorkerState.BUSY
+        failpoints.hit("before_send")
         for tasks in messages:
             self.main.send(RunJobs(tasks))
+        failpoints.hit("after_send")
 
     def take_back(self, seq: int) -> Held | None:
         """The job is no longer in the worker's hands: it ended, or came back unbegun."""

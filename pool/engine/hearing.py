@@ -62,7 +62,7 @@ class Hearing:
                 case Recalled(seqs):
                     self._recalled(handle, seqs)
                 case JobSaid(job, epoch, said):
-                    self.ledger.pending.said += [Said(job, epoch, at, stream, text) for at, stream, text in said]
+                    self.ledger.pending.say(Said(job, epoch, at, stream, text) for at, stream, text in said)
                 case StackDumped(seq, text):
                     self.whereabouts.answered(handle, seq, text, time.time())
 
@@ -83,7 +83,7 @@ class Hearing:
         if held is None:
             return
         handle.jobs_completed += 1
-        self.staffing.budget.worked()
+        self.staffing.worker_worked(handle)
         began = self._measure(held, fact.started, fact.ended, now)
         self.ledger.ended(
             Ended(
@@ -104,7 +104,7 @@ class Hearing:
         if held is None:
             return
         handle.jobs_failed += 1
-        self.staffing.budget.worked()
+        self.staffing.worker_worked(handle)
         began = self._measure(held, fact.started, fact.ended, now)
         if fact.tainted:
             handle.retiring = handle.retiring or fact.kind
@@ -138,4 +138,4 @@ class Hearing:
         held = handle.held.get(seq)
         if held is not None:
             job = held.job
-            self.ledger.pending.said += [Said(job.id, job.epoch, at, stream, text) for at, stream, text in said]
+            self.ledger.pending.say(Said(job.id, job.epoch, at, stream, text) for at, stream, text in said)

@@ -64,6 +64,19 @@ def clear_files(identity: NodeIdentity) -> None:
                 path.unlink(missing_ok=True)
 
 
+def sweep_files(folder: Path, known: set[str]) -> None:
+    """Remove what nodes have left in the run folder of which nobody will ask any more: all but those `known`.
+
+    Only for who holds the folder's lock: nobody else makes files there then, and every living node holds its slots.
+    """
+    with suppress(OSError):
+        for prefix in (SLOTS_PREFIX, BELL_PREFIX, OUTPUT_PREFIX):
+            for path in folder.glob(f"{prefix}*"):
+                node = path.name.removeprefix(prefix)[:12]
+                if node not in known and not is_held(folder / f"{SLOTS_PREFIX}{node}"):
+                    path.unlink(missing_ok=True)
+
+
 @dataclass(slots=True)
 class _Seen:
     lease: int
@@ -85,10 +98,27 @@ class Kin:
         given_back = 0
         with db.errors:
             others = nodes.others(db, self.me.id)
+        self._forget_all_but({other.id for other, _ in others})
         for other, lease in others:
             if self._is_lost(other, lease, mono) and self._is_cleared(other, mono):
                 given_back += self._rescue(db, other, lease, wall)
         return given_back
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether it must look again soon: jobs wait until what their dead node left is gone."""
+        return bool(self._ending_since)
+
+    def _forget_all_but(self, ids: set[str]) -> None:
+        """Whoever is no longer among the others was rescued by somebody else, or has left."""
+        self._seen = {id: seen for id, seen in self._seen.items() if id in ids}
+        self._ending_since = {id: since for id, since in self._ending_since.items() if id in ids}
+
+    def sweep_folder(self, db: Database) -> None:
+        """Tidy the run folder up after nodes that were killed before they were known, or when they had just left."""
+        with db.errors:
+            others = nodes.others(db, self.me.id)
+        sweep_files(Path(self.me.run_dir), {id[:12] for id in (self.me.id, *(other.id for other, _ in others))})
 
     def _is_lost(self, other: NodeIdentity, lease: int, mono: float) -> bool:
         rebooted = other.host == self.me.host and other.boot_id != self.me.boot_id
@@ -120,7 +150,7 @@ class Kin:
         given_back = 0
         while True:
             deltas = Deltas()
-            with db.transaction():
+            with db.transaction("rescue"):
                 if not nodes.seize(db, other.id, lease):
                     return given_back
                 recorded = rescue(db, other.id, begun, self.backoff, deltas, wall)

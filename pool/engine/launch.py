@@ -2,17 +2,20 @@
 
 import gc
 from contextlib import suppress
+from typing import Any
 
 from django.db import DatabaseError, InterfaceError, connections
 from django.db.migrations.executor import MigrationExecutor
 
 from pool import logs
 from pool.conf import get_config, run_dir
+from pool.domain.config import PoolConfig
 from pool.domain.errors import NotReady
 from pool.engine import linux
 from pool.engine.folder_lock import NodeLock
 from pool.engine.node import Node
-from pool.store.opening import open_connection, require_shared
+from pool.store.advice import advice, other_sizes
+from pool.store.opening import leave_pools, open_connection, require_shared
 
 COLLECT_AFTER = (100_000, 50, 50)
 """Objects, and collections of the younger generation, before the next one."""
@@ -39,6 +42,26 @@ def require_schema(alias: str) -> None:
         raise NotReady(f"The database is not migrated ({lacking}). Run: manage.py migrate")
 
 
+def warn_of_server(config: PoolConfig, workers: int) -> None:
+    """Log what the operator of a PostgreSQL server should know now rather than when it bites."""
+    connection: Any = connections[config.database]
+    if connection.vendor != "postgresql":
+        return
+    try:
+        with connection.wrap_database_errors:
+            open_connection(config.database)
+            raw = connection.connection
+            flagged = bool(connection.settings_dict.get("DISABLE_SERVER_SIDE_CURSORS"))
+            for sentence in advice(raw, flagged, [max(workers, config.max_workers), *other_sizes(raw)]):
+                log.warning("database.advice", problem=sentence)
+    except (DatabaseError, InterfaceError):
+        # The node will tell, when it is still so.
+        return
+    finally:
+        with suppress(DatabaseError, InterfaceError):
+            connection.close()
+
+
 def spare_the_collector() -> None:
     """Look for rings of garbage only among what is new, and with each report: the loop makes rows by the thousand."""
     gc.collect()
@@ -50,7 +73,9 @@ def new_node(workers: int | None = None, lock: NodeLock | None = None) -> Node:
     """Make sure that a node can work here, and make it. Raises NotReady, InvalidConfig."""
     config = get_config()
     logs.configure("node")
+    leave_pools()
     require_schema(config.database)
+    warn_of_server(config, workers or config.workers)
     linux.raise_file_limit()
     spare_the_collector()
     node = Node(config, run_dir(), workers or config.workers)

@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 
+from pool import failpoints
 from pool.domain.config import PoolConfig
 from pool.domain.states import WorkerState
 from pool.engine.clock import Now
@@ -39,6 +40,7 @@ class Leaving:
 
     def begin(self, now: Now) -> None:
         """Take nothing new; tell every worker, and the job it runs, that the node leaves."""
+        failpoints.hit("on_drain")
         self._until = now.mono + self.config.drain_s
         log.info("node.draining", running=len(self.roster.holding()), limit_s=self.config.drain_s)
         self.dispatch.give_back_all(now)

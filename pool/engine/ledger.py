@@ -2,7 +2,7 @@
 
 Nothing is forgotten before it is committed. When the database refuses, everything waits for the next turn; when a
 single row spoils the batch, the batch is redone row by row. After a transaction whose outcome is unknown the node gives
-back what the database thinks it holds and it does not.
+back what the database thinks it holds and it does not. Of a database that fails the log tells ever more seldom.
 """
 
 from collections.abc import Callable, Collection
@@ -11,18 +11,23 @@ from typing import Any
 
 from django.db import DatabaseError, InterfaceError
 
+from pool import failpoints
+from pool.domain.complaints import Complaints
 from pool.domain.jobs import ClaimedJob, Ended, Verdict
 from pool.domain.retry import Backoff
+from pool.domain.setting import BUFFER_BYTES
 from pool.domain.states import NodeState
 from pool.domain.verdict import judge
+from pool.engine.pending import Pending
 from pool.logs import get_logger
 from pool.store import nodes, running, tally
 from pool.store.claim import claim, meet_queues, passed_by
-from pool.store.database import Database
+from pool.store.database import ClockReading, Database
 from pool.store.deltas import Deltas
 from pool.store.events import write_event
+from pool.store.failures import Kind, in_words, kind_of
 from pool.store.locks import is_lock_timeout, locked_by_others
-from pool.store.promote import next_due, promote
+from pool.store.promote import bring_forward, next_due, promote
 from pool.store.record import Recorded, Redo, record
 from pool.store.rescue import release_unheld
 from pool.store.snapshots import write_snapshot
@@ -32,6 +37,10 @@ log = get_logger(__name__)
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.02, 1.0
 LOCKED_PAUSE_S = 0.05
 """Between two turns while a user's transaction holds rows that are to be written."""
+CONFLICT_TRIES = 5
+"""So often in a row a turn that met a deadlock is tried again at once."""
+WORTH_TELLING_S = 5.0
+"""A failure that lasted so long is an event: what the log said may be gone when somebody asks."""
 RELEASE_BATCH = 2000
 """Outcomes written in one transaction at the most, so that none holds the lock for long."""
 
@@ -58,9 +67,11 @@ class Wanted:
     discover: bool = False
     fold: bool = False
     report: Report | None = None
+    set_back_s: float = 0.0
+    """By so much the wall clock was set back."""
 
     def __bool__(self) -> bool:
-        return bool(self.jobs or self.promote or self.discover or self.fold or self.report)
+        return bool(self.jobs or self.promote or self.discover or self.fold or self.report or self.set_back_s)
 
 
 @dataclass(slots=True)
@@ -73,26 +84,21 @@ class Answer:
     recorded: Recorded = field(default_factory=Recorded)
     folded: tally.Folded = field(default_factory=tally.Folded)
     next_due: float | None = None
+    clock: ClockReading | None = None
     looked_ahead: bool = False
 
 
-@dataclass(slots=True)
-class Pending:
-    """What must be told and has not been committed yet."""
-
-    rulings: list[tuple[Ended, Verdict]] = field(default_factory=list)
-    begun: list[running.Begun] = field(default_factory=list)
-    progressed: list[running.Progressed] = field(default_factory=list)
-    said: list[running.Said] = field(default_factory=list)
-    events: list[tuple[float, str, dict[str, Any]]] = field(default_factory=list)
-
-    def __bool__(self) -> bool:
-        return bool(self.rulings or self.begun or self.progressed or self.said or self.events)
-
-
 class Ledger:
-    def __init__(self, db: Database, node: str, backoff: Backoff, queues: Collection[str]) -> None:
+    def __init__(
+        self,
+        db: Database,
+        node: str,
+        backoff: Backoff,
+        queues: Collection[str],
+        most_bytes: int = BUFFER_BYTES,
+    ) -> None:
         self.db, self.node, self.backoff, self.queues = db, node, backoff, list(queues)
+        self.most_bytes = most_bytes
         self.pending = Pending()
         self.problem = ""
         self.retry_at = 0.0
@@ -100,17 +106,28 @@ class Ledger:
         self._pause_s = FIRST_PAUSE_S
         self._careful = False
         self._skip_locked = False
+        self._conflicts = 0
+        self._failing_since = 0.0
+        self._complaints = Complaints()
+        self._reported: Report | None = None
         self.beat_began = 0.0
-        """Monotonic time at which the last transaction began that renewed the lease."""
+        """Monotonic time at which the last transaction began that wrote a report."""
+        self.lease_began = 0.0
+        """And the last one that renewed the lease."""
 
     def ended(self, ended: Ended) -> Verdict:
         """Note how an attempt ended; it is written with the next turn."""
         verdict = judge(ended, self.backoff)
-        self.pending.rulings.append((ended, verdict))
+        self.pending.rule(ended, verdict)
         return verdict
 
     def event(self, at: float, name: str, **facts: Any) -> None:
-        self.pending.events.append((at, name, facts))
+        self.pending.note(at, name, facts)
+
+    @property
+    def is_full(self) -> bool:
+        """So much waits for the database that nothing more should begin."""
+        return self.pending.bytes >= self.most_bytes
 
     def settle(
         self, wanted: Wanted, wall: float, now: float, held: Callable[[], Collection[tuple[str, int]]]
@@ -128,8 +145,8 @@ class Ledger:
             return None
         self._careful = False
         if wanted.report is not None:
-            self.beat_began = now
-        self._recovered()
+            self._reported, self.beat_began, self.lease_began = wanted.report, now, now
+        self._recovered(wall, now)
         if self._skip_locked:
             # What is locked is looked at again soon, and until then the loop may rest.
             self.retry_at = now + LOCKED_PAUSE_S
@@ -137,15 +154,14 @@ class Ledger:
 
     def _transact(self, wanted: Wanted, wall: float, held: Callable[[], Collection[tuple[str, int]]]) -> Answer:
         db, node, deltas, answer = self.db, self.node, Deltas(), Answer()
-        with db.transaction():
+        with db.transaction("turn"):
             now, later = self._split()
             if self.doubt:
                 release_unheld(db, node, held(), self.backoff, deltas, wall)
             self._tell(now)
             if now.rulings:
                 answer.recorded = record(db, node, now.rulings, deltas, careful=self._careful)
-            if wanted.promote:
-                promote(db, wall, deltas)
+            self._come_due(wanted, wall, deltas)
             if wanted.promote or wanted.discover:
                 meet_queues(db)
                 answer.next_due, answer.looked_ahead = next_due(db), True
@@ -157,62 +173,83 @@ class Ledger:
                 answer.folded = tally.fold(db, node)
             if wanted.report is not None:
                 self._report(wanted.report)
+                answer.clock = db.read_clock()
+            db.doing = "record" if now.rulings else "claim" if answer.claimed else "turn"
         self.pending = later
         return answer
 
     def _split(self) -> tuple[Pending, Pending]:
         """What is told in this turn, and what waits: more than a batch, and rows that somebody else holds locked."""
-        pending = self.pending
-        locked = locked_by_others(self.db, self._touched()) if self._skip_locked else frozenset()
+        locked = locked_by_others(self.db, self.pending.jobs()) if self._skip_locked else frozenset()
         self._skip_locked = bool(locked)
-        free = [ruling for ruling in pending.rulings if ruling[0].job.id not in locked]
-        held = [ruling for ruling in pending.rulings if ruling[0].job.id in locked]
-        now = Pending(
-            free[:RELEASE_BATCH],
-            [one for one in pending.begun if one.job not in locked],
-            [one for one in pending.progressed if one.job not in locked],
-            pending.said,
-            pending.events,
-        )
-        begun = [one for one in pending.begun if one.job in locked]
-        return now, Pending(free[RELEASE_BATCH:] + held, begun)
-
-    def _touched(self) -> list[str]:
-        pending = self.pending
-        return [
-            *(ended.job.id for ended, _ in pending.rulings),
-            *(one.job for one in pending.begun),
-            *(one.job for one in pending.progressed),
-        ]
+        return self.pending.split(RELEASE_BATCH, locked)
 
     def _tell(self, pending: Pending) -> None:
         running.write_begun(self.db, pending.begun)
-        running.write_progress(self.db, pending.progressed)
+        running.write_progress(self.db, list(pending.progressed.values()))
         running.write_log(self.db, pending.said)
         for at, name, facts in pending.events:
             write_event(self.db, at, name, node=self.node, **facts)
 
+    def _come_due(self, wanted: Wanted, wall: float, deltas: Deltas) -> None:
+        if wanted.set_back_s:
+            bring_forward(self.db, wanted.set_back_s)
+        if wanted.promote:
+            promote(self.db, wall, deltas)
+
     def _report(self, report: Report) -> None:
+        failpoints.hit("on_renew")
         nodes.beat(self.db, self.node, report.state, report.size, report.problem, report.at)
         nodes.write_workers(self.db, self.node, report.workers)
         write_snapshot(self.db, self.node, report.at, report.data, report.histograms)
 
     def _failed(self, error: Exception, now: float) -> None:
-        """Everything stays pending; the pause doubles, and the log gets one line per step."""
+        """Everything stays pending, and the pause doubles."""
         self.doubt = self.doubt or self.db.in_doubt
         if is_lock_timeout(error):
             # A user's open transaction holds one of the rows: the others are written without it.
             self._skip_locked = True
             return
-        self.problem = f"The database does not answer: {type(error).__name__}: {str(error).strip()[:200]}"
-        log.warning("database.failed", error=str(error).strip()[:200], pause_s=self._pause_s)
+        kind = kind_of(error)
+        self._conflicts += 1
+        if kind is Kind.CONFLICT and self._conflicts <= CONFLICT_TRIES:
+            return
+        self._complain(error, kind, now)
         self.retry_at = now + self._pause_s
         self._pause_s = min(self._pause_s * 2, LONGEST_PAUSE_S)
+        if kind is Kind.FULL:
+            self._beat_in_need(now)
         if not self.db.is_sqlite:
             self.db.close()
 
-    def _recovered(self) -> None:
+    def _complain(self, error: Exception, kind: Kind, now: float) -> None:
+        if not self.problem:
+            self._failing_since = now
+        self.problem = in_words(error)
+        if self._complaints.failed(now, f"{kind} {type(error).__name__}"):
+            waiting = {"outcomes": len(self.pending.rulings), "bytes": self.pending.bytes, "full": self.is_full}
+            log.warning("database.failed", problem=self.problem, since_s=round(now - self._failing_since, 1), **waiting)
+
+    def _beat_in_need(self, now: float) -> None:
+        """Where there is no room for a row there may be for changed bytes: the lease, and what is wrong here."""
+        report = self._reported
+        if report is None:
+            return
+        wall = report.at + now - self.beat_began
+        try:
+            with self.db.transaction():
+                nodes.beat(self.db, self.node, report.state, report.size, self.problem, wall)
+        except (DatabaseError, InterfaceError, OSError):
+            return
+        self.lease_began = now
+
+    def _recovered(self, wall: float, now: float) -> None:
         if self.problem:
-            log.info("database.recovered")
+            took_s = round(now - self._failing_since, 1)
+            if self._complaints.over():
+                log.info("database.recovered", after_s=took_s)
+            if took_s >= WORTH_TELLING_S:
+                facts = {"problem": self.problem.rstrip("."), "seconds": took_s}
+                self.event(wall, "database.recovered", level="warning", data=facts)
         self.problem, self.doubt = "", False
-        self.retry_at, self._pause_s = 0.0, FIRST_PAUSE_S
+        self.retry_at, self._pause_s, self._conflicts = 0.0, FIRST_PAUSE_S, 0

@@ -148,7 +148,7 @@ class Links:
             self.clerk_heard = now.mono
             for fact in self.clerk.read():
                 if isinstance(fact, ClerkSaw):
-                    self.reporting.pss = fact.pss
+                    self.reporting.pss, self.reporting.log_problem = fact.pss, fact.log_problem
             self._turn_from(self.clerk)
 
     def _clerk_ended(self, now: Now) -> None:

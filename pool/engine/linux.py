@@ -34,9 +34,9 @@ def _prctl(option: int, value: int) -> None:
         raise OSError(code, os.strerror(code))
 
 
-def become_subreaper() -> None:
-    """Adopt every orphaned descendant, so that none can slip away to init."""
-    _prctl(PR_SET_CHILD_SUBREAPER, 1)
+def become_subreaper(adopts: bool = True) -> None:
+    """Adopt every orphaned descendant, so that none can slip away to init; or do so no longer."""
+    _prctl(PR_SET_CHILD_SUBREAPER, int(adopts))
 
 
 def die_with(parent: int, how: int = signal.SIGKILL) -> None:
@@ -134,6 +134,13 @@ def pss(pid: int) -> int | None:
     except OSError:
         pass
     return None
+
+
+def oom_kills() -> int:
+    """How many processes the kernel has killed here because memory ran out; 0 where it does not say."""
+    with suppress(OSError), open("/proc/vmstat", "rb") as file:
+        return next((int(line.split()[1]) for line in file if line.startswith(b"oom_kill ")), 0)
+    return 0
 
 
 def children_of(pid: int) -> list[int]:

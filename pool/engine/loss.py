@@ -39,7 +39,7 @@ class Exit:
 
 @dataclass(slots=True)
 class Grave:
-    """A dead worker's group that is not yet empty, and the jobs that wait for it."""
+    """A dead worker's group, and its jobs, which wait until that is empty and no orphan is left."""
 
     group: int
     since: float
@@ -67,8 +67,8 @@ def split_jobs(handle: Handle) -> tuple[list[Held], list[Held]]:
     return begun, unbegun
 
 
-def judge_loss(handle: Handle, how: Exit) -> tuple[Outcome, Failure]:
-    """What happened to the job the worker was executing."""
+def judge_loss(handle: Handle, how: Exit, *, starved: bool = False) -> tuple[Outcome, Failure]:
+    """What happened to the job the worker was executing. `starved`: the kernel had run out of memory."""
     end = handle.end
     if end is not None:
         kind = JobCancelled if end.outcome is Outcome.CANCELLED else JobTimeout
@@ -78,6 +78,8 @@ def judge_loss(handle: Handle, how: Exit) -> tuple[Outcome, Failure]:
     why = f"{how}{f' ({handle.death_reason})' if handle.death_reason else ''}"
     if how.code == 0:
         why = "exit code 0 without a result"
+    elif starved and how.signal == signal.SIGKILL and not handle.death_reason:
+        why = f"{how}, likely because memory ran out"
     return Outcome.CRASHED, failure(WorkerLost, f"The worker that executed the job died: {why}.")
 
 
@@ -93,14 +95,19 @@ def last_output(path: Path) -> str:
     return text.replace("\x00", "")
 
 
+def orphans(known: set[int], spared: set[int]) -> list[int]:
+    """Children of the node that it has not asked for: left by jobs of dead workers, or workers born a moment ago."""
+    return [pid for pid in linux.children_of(os.getpid()) if pid not in known and pid not in spared]
+
+
 def sweep_orphans(known: set[int], spared: set[int]) -> bool:
     """Kill and reap what jobs of dead workers left behind, now the node's children; True when no more can be done.
 
     `spared` keeps, from one call to the next, the orphans of other users, which cannot be killed.
     """
-    orphans = [pid for pid in linux.children_of(os.getpid()) if pid not in known]
-    spared.intersection_update(orphans)
-    for orphan in orphans:
+    found = orphans(known, set())
+    spared.intersection_update(found)
+    for orphan in found:
         # Its own children as well: they become ours only when it is dead.
         for child in linux.descendants_of(orphan):
             linux.kill(child)
@@ -109,4 +116,4 @@ def sweep_orphans(known: set[int], spared: set[int]) -> bool:
             log.warning("orphan.spared", pid=orphan, reason="it belongs to another user and cannot be killed")
         with suppress(ChildProcessError):
             os.waitpid(orphan, os.WNOHANG)
-    return spared.issuperset(orphans)
+    return spared.issuperset(found)

@@ -151,9 +151,10 @@ NurseryFact = NurseryReady | NurseryFailed | WorkerSpawned | SpawnFailed
 
 
 class ClerkSaw(msgspec.Struct, array_like=True, tag=1):
-    """Figures too slow for the node: proportional set size per pid, in bytes."""
+    """Figures too slow for the node: proportional set size per pid, in bytes, and what is wrong with SQLite's log."""
 
     pss: dict[int, int]
+    log_problem: str = ""
 
 
 ClerkFact = ClerkSaw

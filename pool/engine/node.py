@@ -11,13 +11,14 @@ from pathlib import Path
 
 from django.db import DatabaseError, InterfaceError
 
+from pool import failpoints
 from pool.domain.config import WORKER_CEILING, PoolConfig
 from pool.domain.retry import Backoff
 from pool.domain.states import NodeState
 from pool.engine import bell as bells
-from pool.engine import clock, linux
+from pool.engine import linux
 from pool.engine.agenda import Agenda
-from pool.engine.clock import Now
+from pool.engine.clock import Clock, Now
 from pool.engine.control import Asked, Control
 from pool.engine.dispatch import Dispatch
 from pool.engine.ears import Ears
@@ -50,6 +51,9 @@ SPARE_SLOTS = 64
 LOOK_S = 0.05
 """Between two looks at the workers while one of them is busy."""
 
+HASTE_S = 0.01
+"""Between two looks while jobs wait for what their dead worker left to be gone."""
+
 DISOWNED_EXIT = 3
 
 FENCE_MARGIN_S = 5.0
@@ -61,17 +65,17 @@ class Node:
         self.config, self.folder = config, folder
         self.me = new_identity(folder)
         self.db = Database(config.database, statement_ms=TURN_STATEMENT_MS)
-        self.clock = clock.now
-        self.ears = Ears()
-        now = self.clock()
+        self.clock = Clock()
+        self.ears = Ears(self.clock)
+        now = self.clock.now()
         backoff = Backoff(config.backoff_base_s, config.backoff_factor, config.backoff_cap_s, config.backoff_jitter)
         self.slots = Slots(slots_path(self.me), WORKER_CEILING + SPARE_SLOTS)
         self.slots.hold()
         self.bell = bells.Bell(folder, self.me.id)
         self.roster = Roster(self.slots.count)
         self.meter = Meter(now.mono)
-        self.ledger = Ledger(self.db, self.me.id, backoff, config.queues)
-        self.ledger.beat_began = now.mono
+        self.ledger = Ledger(self.db, self.me.id, backoff, config.queues, config.buffer_bytes)
+        self.ledger.beat_began = self.ledger.lease_began = now.mono
         self.staffing = Staffing(self.roster, self.me, self.slots, config, self.meter)
         self.staffing.wanted = workers
         self.dispatch = Dispatch(self.roster, self.ledger, config, lambda task: task in self.staffing.tasks)
@@ -92,7 +96,7 @@ class Node:
         self.kin = Kin(self.me, config.lease_s, backoff)
         self.lock: NodeLock | None = None
         self.state = NodeState.STARTING
-        self.done = False
+        self.entered = self.done = False
         self.control_due = self.look_due = 0.0
         self.disowned = False
         self.exit_code = 0
@@ -109,8 +113,9 @@ class Node:
 
     def turn(self) -> None:
         """One turn of the loop."""
-        self.hear(self.rest_s(self.clock()))
-        now = self.clock()
+        failpoints.hit("on_turn")
+        self.hear(self.rest_s(self.clock.now()))
+        now = self.clock.now()
         self.obey(now)
         if self.done:
             return
@@ -128,10 +133,14 @@ class Node:
         self.ears.watch(self.signals.fileno(), lambda _now: self.signals.hear())
         self.bell.open()
         self.ears.watch(self.bell.fileno(), lambda _now: self._rung(self.bell.heard()))
-        enter(self.db, self.me, self.staffing.wanted, self.signals, self.ears)
-        now = self.clock()
+        self.clock.compare(enter(self.db, self.me, self.staffing.wanted, self.signals, self.ears))
+        self.entered = True
+        now = self.clock.now()
         self.ledger.event(now.wall, "node.started", data={"host": self.me.host, "pid": self.me.pid})
         self._rescue_kin(now)
+        if self.lock is not None:
+            with suppress(DatabaseError, InterfaceError):
+                self.kin.sweep_folder(self.db)
         self.notices.listen()
         self.links.open_helpers(now)
         self.state = NodeState.RUNNING
@@ -159,6 +168,8 @@ class Node:
             self._answer(self.control.look(now), now)
             self._fence(now)
             self._rescue_kin(now)
+            if self.kin.is_waiting:
+                self.control_due = now.mono + LOOK_S
             self.notices.listen()
         if self.signals.take_reload():
             self.reload()
@@ -172,11 +183,11 @@ class Node:
         if now.mono < self.look_due and not self.links.death_seen:
             return
         self.links.death_seen = False
-        self.look_due = now.mono + LOOK_S
         self.watch.look(now)
         self.whereabouts.look(now)
         self.staffing.recycle(now.mono)
         self.undertaker.tend(now)
+        self.look_due = now.mono + (HASTE_S if self.undertaker.graves else LOOK_S)
         self.dispatch.give_back_late(now)
         if self.state is NodeState.DRAINING:
             self.done = self.leaving.go_on(now)
@@ -194,8 +205,11 @@ class Node:
         self.reporting.last_claim_ok = now.mono
         if wanted.report is not None:
             self.undertaker.ended_workers.clear()
+        self.clock.set_back_s -= wanted.set_back_s
+        if answer.clock is not None:
+            self.clock.compare(answer.clock)
         self._count(answer)
-        self.agenda.learn(answer, wanted, self.clock())
+        self.agenda.learn(answer, wanted, self.clock.now())
         self.dispatch.take(answer.claimed, now)
 
     def staff(self, now: Now) -> None:
@@ -230,20 +244,26 @@ class Node:
         """Leave nothing behind, unless jobs are left: then whoever comes next needs to know which of them began."""
         self.links.close()
         is_clean = self.done and not self.roster.holding() and not self.ledger.pending
-        with suppress(Exception), self.db.transaction():
-            if is_clean and not self.disowned:
-                nodes.leave(self.db, self.me.id, NodeState.STOPPED, self.clock().wall)
+        is_over = self.disowned or not (self.entered or self.db.in_doubt)
+        if is_clean and not self.disowned:
+            with suppress(Exception):
+                with self.db.transaction("leave"):
+                    nodes.leave(self.db, self.me.id, NodeState.STOPPED, self.clock.now().wall)
+                is_over = True
         self.db.close()
         self.bell.close()
-        if is_clean or self.disowned:
+        if is_over:
+            # As long as the database does not know, the files prove that it has gone.
             clear_files(self.me)
         log.info("node.stopped", clean=is_clean)
 
     def _wanted(self, now: Now) -> Wanted:
         wanted = self.agenda.wanted(now, self.state)
+        wanted.set_back_s = self.clock.set_back_s
         if self.reporting.due(now):
             wanted.report = self.reporting.make(now, self.state, self.undertaker.ended_workers)
             wanted.fold = True
+            self.undertaker.remember_memory()
             self.staffing.look_at_loading(now.mono)
         return wanted
 
@@ -278,7 +298,7 @@ class Node:
         Nodes on one SQLite file share the host, and take a job only when its old process is proven dead.
         """
         lease_s = self.config.lease_s
-        trusted_until = self.ledger.beat_began + lease_s - min(FENCE_MARGIN_S, lease_s / 4)
+        trusted_until = self.ledger.lease_began + lease_s - min(FENCE_MARGIN_S, lease_s / 4)
         if self.db.is_sqlite or now.mono < trusted_until:
             return
         log.error("node.fenced", lease_s=lease_s)
@@ -298,5 +318,5 @@ class Node:
             self.control_due = 0.0
         for reason in reasons:
             if reason.startswith(STACK_OF):
-                self.whereabouts.ask(reason.removeprefix(STACK_OF), self.clock())
+                self.whereabouts.ask(reason.removeprefix(STACK_OF), self.clock.now())
         self.agenda.ring()

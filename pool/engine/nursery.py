@@ -19,7 +19,7 @@ import django
 import msgspec
 from setproctitle import setproctitle
 
-from pool import logs, registry
+from pool import failpoints, logs, registry
 from pool.conf import get_config
 from pool.domain.payload import clean_text
 from pool.engine import linux
@@ -27,6 +27,7 @@ from pool.engine.messages import NurseryFailed, NurseryOrder, NurseryReady, Spaw
 from pool.engine.remains import end_remains
 from pool.engine.slot import Slots
 from pool.engine.worker import Birth, live
+from pool.store.opening import leave_pools
 
 PACKET_BYTES = 131_072
 PROBLEM_BYTES = 16_384
@@ -68,7 +69,9 @@ class Nursery:
             time.sleep(0.01)
 
     def load(self) -> None:
+        failpoints.hit("on_load")
         django.setup()
+        leave_pools()
         self.tasks = dict(registry.discover())
         self.config = get_config()
         logs.configure("nursery")
@@ -87,6 +90,7 @@ class Nursery:
 
     def spawn(self, order: SpawnWorker, descriptors: list[int]) -> None:
         """Fork a worker; it lives in `live` and never comes back here."""
+        failpoints.hit("on_spawn")
         inbox, outbox = os.pipe()
         try:
             middle = os.fork()

@@ -47,8 +47,11 @@ class Pipe(Generic[M]):
     def close(self) -> None:
         self.sock.close()
 
-    def send(self, message: msgspec.Struct) -> None:
-        """Send a message, or what of it the socket takes now. Raises Closed."""
+    def send(self, message: msgspec.Struct, halfway: Callable[[], None] | None = None) -> None:
+        """Send a message, or what of it the socket takes now. Raises Closed.
+
+        On a blocking socket `halfway` is called when half of it has been sent.
+        """
         body = self._encode(message)
         frame = HEADER.pack(len(body)) + body
         if self.unsent:
@@ -57,6 +60,11 @@ class Pipe(Generic[M]):
             return
         try:
             if self.sock.gettimeout() is None:
+                if halfway is not None:
+                    half = len(frame) // 2
+                    self.sock.sendall(frame[:half])
+                    halfway()
+                    frame = frame[half:]
                 self.sock.sendall(frame)
                 return
             sent = self.sock.send(frame)

@@ -30,6 +30,8 @@ class Reporting:
         self.last: float | None = None
         self.last_claim_ok = 0.0
         self.pss: dict[int, int] = {}
+        self.log_problem = ""
+        """What is wrong with SQLite's log."""
         self._count = 0
         self._told: dict[str, tuple[int, WorkerState, str, int, int]] = {}
         self._unsent: tuple[Data, Histograms] | None = None
@@ -37,7 +39,15 @@ class Reporting:
         psutil.cpu_times_percent(None)
 
     def due(self, now: Now) -> bool:
-        return self.last is None or now.mono - self.last >= EVERY_S
+        return now.mono >= self.due_at()
+
+    def due_at(self) -> float:
+        """Monotonic time of the next report: it renews the lease, and so a database that is back hears it at once."""
+        if self.last is None:
+            return 0.0
+        if self.ledger.beat_began < self.last and not self.ledger.problem:
+            return max(self.last, self.ledger.retry_at)
+        return self.last + EVERY_S
 
     def make(self, now: Now, state: NodeState, ended: list[WorkerRow]) -> Report:
         """The report of the second that ends now, and of those before it that were not committed.
@@ -74,8 +84,8 @@ class Reporting:
 
     @property
     def problem(self) -> str:
-        """Why the node cannot work now, in a sentence; empty when it can."""
-        return self.ledger.problem or self.staffing.problem
+        """Why the node cannot work now, or soon, in a sentence; empty when all is well."""
+        return self.ledger.problem or self.staffing.problem or self.log_problem
 
     def row(self, handle: Handle, now: Now) -> WorkerRow:
         running = handle.running()

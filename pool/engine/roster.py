@@ -55,11 +55,11 @@ class Roster:
     def holding(self) -> list[Handle]:
         return [handle for handle in self._handles.values() if handle.held]
 
-    def holder_of(self, job: str) -> tuple[Handle, int] | None:
-        """The worker that holds a job, and the job's number there."""
+    def holder_of(self, job: str, epoch: int) -> tuple[Handle, int] | None:
+        """The worker that holds a job under this claim, and the job's number there."""
         for handle in self._handles.values():
             for seq, held in handle.held.items():
-                if held.job.id == job:
+                if (held.job.id, held.job.epoch) == (job, epoch):
                     return handle, seq
         return None
 

@@ -6,7 +6,7 @@ from types import FrameType
 
 
 class Signals:
-    """Notes SIGTERM and SIGINT (leave; a second one: leave now) and SIGHUP (load the code again)."""
+    """Notes SIGTERM and SIGINT (leave; a second one: leave now), SIGQUIT (leave now), SIGHUP (load the code again)."""
 
     def __init__(self) -> None:
         self.inbox, self._outbox = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -14,6 +14,7 @@ class Signals:
         self.reloads = 0
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
+        signal.signal(signal.SIGQUIT, self._stop_now)
         signal.signal(signal.SIGHUP, self._reload)
         signal.set_wakeup_fd(self._outbox, warn_on_full_buffer=False)
 
@@ -33,6 +34,9 @@ class Signals:
 
     def _stop(self, _number: int, _frame: FrameType | None) -> None:
         self.stops += 1
+
+    def _stop_now(self, _number: int, _frame: FrameType | None) -> None:
+        self.stops += 2
 
     def _reload(self, _number: int, _frame: FrameType | None) -> None:
         self.reloads += 1

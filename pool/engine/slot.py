@@ -8,16 +8,19 @@ of the monotonic clock.
 import fcntl
 import mmap
 import os
+import struct
 from pathlib import Path
 
 from pool.domain.errors import NotReady
 
 WORDS = 32
 TEXT_AT, TEXT_BYTES = WORDS * 8, 256
+CLAIM = struct.Struct("=16si")
+"""A job's id, and the epoch under which it began: an earlier attempt says nothing of a later one."""
 RING_AT, RING_JOBS = TEXT_AT + TEXT_BYTES, 512
-SLOT_BYTES = RING_AT + RING_JOBS * 16
+SLOT_BYTES = RING_AT + RING_JOBS * CLAIM.size
 
-SEQ, STARTED, BEAT, INTERRUPT, FLAG, PROGRESS, JOBS, DRAINING, TEXT_LENGTH, REVISION, PID, TOLD_BY = range(12)
+SEQ, STARTED, BEAT, INTERRUPT, FLAG, PROGRESS, JOBS, DRAINING, TEXT_LENGTH, REVISION, PID, TOLD_BY, BEGUN = range(13)
 
 PROGRESS_SCALE = 1_000_000
 
@@ -32,15 +35,18 @@ class Slot:
         self._ring = view[RING_AT:]
 
     def clear(self) -> None:
+        """For the next worker. The jobs that began here stay: how they ended may not be written yet."""
         for word in range(WORDS):
-            self.words[word] = 0
-        self._ring[:] = bytes(len(self._ring))
+            if word != BEGUN:
+                self.words[word] = 0
 
-    def begin(self, seq: int, job: bytes, now: int) -> None:
+    def begin(self, seq: int, job: bytes, epoch: int, now: int) -> None:
         """In the worker, before the function is called."""
-        at = (seq % RING_JOBS) * 16
-        self._ring[at : at + 16] = job
         words = self.words
+        at = (words[BEGUN] % RING_JOBS) * CLAIM.size
+        # First the count, or a death between the two would let the next worker write over this job.
+        words[BEGUN] += 1
+        CLAIM.pack_into(self._ring, at, job, epoch)
         words[SEQ] = seq
         words[STARTED] = now
 
@@ -89,12 +95,13 @@ class Slots:
         return {pid for index in range(self.count) if (pid := self[index].words[PID])}
 
 
-def begun_jobs(path: Path) -> set[str] | None:
-    """Ids of the jobs that may have begun on the node this file belonged to; None when the file is gone."""
+def begun_jobs(path: Path) -> set[tuple[str, int]] | None:
+    """Ids and epochs of jobs that may have begun on this file's node; None when it is gone, or not of our make."""
     try:
         memory = path.read_bytes()
     except OSError:
         return None
-    slots = [memory[at : at + SLOT_BYTES] for at in range(0, len(memory), SLOT_BYTES)]
-    rings = [slot[at : at + 16] for slot in slots for at in range(RING_AT, len(slot), 16)]
-    return {job.hex() for job in rings if any(job)}
+    if len(memory) % SLOT_BYTES:
+        return None
+    rings = [memory[at + RING_AT : at + SLOT_BYTES] for at in range(0, len(memory), SLOT_BYTES)]
+    return {(job.hex(), epoch) for ring in rings for job, epoch in CLAIM.iter_unpack(ring) if epoch}

@@ -137,6 +137,12 @@ class Staffing:
         if not self.budget.exhausted:
             self.start_problem = ""
 
+    def worker_worked(self, handle: Handle) -> None:
+        """It was born after the last one that died young, and has done its first job: workers can start again."""
+        is_first = handle.jobs_completed + handle.jobs_failed == 1
+        if is_first and handle.born_at > self.budget.last_death:
+            self.budget.worked()
+
     def hire(self, now: float) -> list[Handle]:
         """Start workers until the wanted number stays; the new ones."""
         if not self.ready or self.nursery is None or now < self.budget.next_start():

@@ -1,5 +1,6 @@
 """Buries workers: hears their last words, gives their jobs back, sweeps what they left."""
 
+from pool import failpoints
 from pool.domain.ids import spelled
 from pool.domain.jobs import Ended, Failure
 from pool.domain.states import Outcome
@@ -17,6 +18,7 @@ from pool.engine.loss import (
     collect_exit,
     judge_loss,
     last_output,
+    orphans,
     split_jobs,
     sweep_orphans,
 )
@@ -49,6 +51,7 @@ class Undertaker:
         self.spared: set[int] = set()
         """Orphans that cannot be killed."""
         self.other_children: set[int] = set()
+        self._oom_kills = (linux.oom_kills(), linux.oom_kills())
 
     @property
     def is_busy(self) -> bool:
@@ -57,6 +60,7 @@ class Undertaker:
 
     def bury(self, handle: Handle, now: Now, last_row: WorkerRow | None) -> None:
         """The worker's process has ended, or its sockets have and it never got a pid."""
+        failpoints.hit("on_burial")
         handle.kill("")
         how = collect_exit(handle.pidfd) if handle.pidfd >= 0 else Exit(None, None)
         self.hearing.facts(handle, handle.main.drain(), now)
@@ -64,11 +68,11 @@ class Undertaker:
         output = last_output(output_path(self.me, handle.worker))
         begun, unbegun = split_jobs(handle)
         self.dispatch.take_back([held.job for held in unbegun])
-        outcome, failure = judge_loss(handle, how)
+        outcome, failure = judge_loss(handle, how, starved=linux.oom_kills() > self._oom_kills[0])
         failure = Failure(failure.type, failure.message, output if outcome is Outcome.CRASHED else "")
         for held in begun:
             if output:
-                self.ledger.pending.said.append(Said(held.job.id, held.job.epoch, now.wall, "stderr", output))
+                self.ledger.pending.say([Said(held.job.id, held.job.epoch, now.wall, "stderr", output)])
         endings = [
             Ended(held.job, outcome, handle.worker, _began(handle, now), now.wall, failure=failure) for held in begun
         ]
@@ -76,33 +80,45 @@ class Undertaker:
         self.staffing.gone(handle, now.mono)
         self.roster.remove(handle)
         handle.slot.words[words.PID] = 0
-        self._end_or_wait(handle.pid, endings, now)
+        self.orphans_possible = True
+        if endings:
+            self.graves.append(Grave(handle.pid, now.mono, endings))
+            self._close_graves(now, clear=not orphans(self._known(), self.spared))
         handle.held.clear()
         handle.close()
-        self.orphans_possible = True
+
+    def remember_memory(self) -> None:
+        """Called every second: what the kernel killed for want of memory long ago was not the worker that dies now."""
+        self._oom_kills = (self._oom_kills[1], linux.oom_kills())
 
     def tend(self, now: Now) -> None:
-        """Jobs whose dead worker's group has emptied are given out again; orphans are swept."""
+        """Orphans are swept; jobs of a dead worker are given out again when nothing of it is left."""
+        if self.orphans_possible:
+            self._close_graves(now, clear=self._sweep())
+
+    def _sweep(self) -> bool:
+        """Kill what jobs of dead workers left; whether nothing of it is left."""
+        known = self._known()
+        # A worker just born is nobody's known child until the nursery has told its pid: it must not be hit.
+        if not all(handle.pid for handle in self.roster):
+            return not orphans(known, self.spared)
+        clear = sweep_orphans(known, self.spared)
+        self.orphans_possible = not clear or bool(self.graves)
+        return clear
+
+    def _known(self) -> set[int]:
+        helpers = {self.staffing.nursery.pid} if self.staffing.nursery is not None else set()
+        return self.other_children | helpers | {handle.pid for handle in self.roster}
+
+    def _close_graves(self, now: Now, *, clear: bool) -> None:
         for grave in list(self.graves):
             late = now.mono - grave.since > GROUP_LIMIT_S
-            if late or linux.group_is_empty(grave.group):
+            if late or (clear and (not grave.group or linux.group_is_empty(grave.group))):
                 if late:
                     log.error("job.overlap_possible", group=grave.group, jobs=_ids(grave.endings))
                 self.graves.remove(grave)
                 for ending in grave.endings:
                     self.ledger.ended(ending)
-        # A worker just born is nobody's known child until the nursery has told its pid.
-        if self.orphans_possible and all(handle.pid for handle in self.roster):
-            helpers = {self.staffing.nursery.pid} if self.staffing.nursery is not None else set()
-            known = self.other_children | helpers | {handle.pid for handle in self.roster}
-            self.orphans_possible = not sweep_orphans(known, self.spared) or bool(self.graves)
-
-    def _end_or_wait(self, group: int, endings: list[Ended], now: Now) -> None:
-        if not group or linux.group_is_empty(group):
-            for ending in endings:
-                self.ledger.ended(ending)
-        elif endings:
-            self.graves.append(Grave(group, now.mono, endings))
 
     def _tell(
         self, handle: Handle, how: Exit, outcome: Outcome, endings: list[Ended], now: Now, row: WorkerRow | None

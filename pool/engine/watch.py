@@ -75,7 +75,7 @@ class Watch:
         if not held.begun and run_s >= BEGUN_AFTER_S:
             held.begun = True
             began = Begun(held.job.id, held.job.epoch, handle.worker, now.wall_of(started_ns))
-            self.ledger.pending.begun.append(began)
+            self.ledger.pending.begin(began)
         if held.begun and handle.slot.words[words.TOLD_BY] == seq:
             self._carry_progress(handle, held)
         self._recall(handle, seq, run_s, someone_idle)
@@ -88,7 +88,7 @@ class Watch:
         if revision != handle.progress_seen:
             handle.progress_seen = revision
             fraction, message = handle.slot.progress()
-            self.ledger.pending.progressed.append(Progressed(held.job.id, held.job.epoch, fraction, message))
+            self.ledger.pending.progress(Progressed(held.job.id, held.job.epoch, fraction, message))
 
     def _recall(self, handle: Handle, seq: int, run_s: float, someone_idle: bool) -> None:
         """Nothing is handed out behind a job that takes much longer than expected, and what stands there goes back."""

@@ -47,7 +47,7 @@ class Whereabouts:
         self._open.pop(handle.worker, None)
         held = handle.held.get(seq)
         if held is not None and text:
-            self.ledger.pending.said.append(Said(held.job.id, held.job.epoch, wall, STACK, text))
+            self.ledger.pending.say([Said(held.job.id, held.job.epoch, wall, STACK, text)])
 
     def look(self, now: Now) -> None:
         """Whoever was asked and says nothing."""

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from setproctitle import setproctitle
 
-from pool import logs
+from pool import failpoints, logs
 from pool.domain.config import PoolConfig
 from pool.domain.ids import spelled
 from pool.domain.payload import clean_text
@@ -123,6 +123,7 @@ class Worker:
     def work(self, task: Task, baseline: Baseline) -> None:
         logs.bind(job=spelled(task.id), task=task.name, attempt=task.attempt)
         self.lines.started()
+        failpoints.hit("before_begin")
         self.current = task
         ending = self.executor.run(task)
         if os.getpid() != self.pid:
@@ -137,7 +138,8 @@ class Worker:
         if pieces or usage:
             for parcel in list(output.parcels(pieces)) or [[]]:
                 self.pipe.send(JobTold(task.seq, parcel, usage))
-        self.pipe.send(ending)
+        self.pipe.send(ending, _half_sent if failpoints.ARMED else None)
+        failpoints.hit("after_result")
         self.slot.end()
         self.slot.words[words.JOBS] += 1
         if tainted or (isinstance(ending, JobFailed) and ending.tainted):
@@ -214,6 +216,7 @@ def live(birth: Birth) -> None:
         linux.wait_for_parent(*birth.parents)
         linux.die_with(birth.parents[1])
         linux.become_subreaper()
+        failpoints.hit("on_birth")
         _settle(birth, real_stderr)
         Worker(birth).run()
         code = 0
@@ -237,3 +240,7 @@ def _settle(birth: Birth, real_stderr: Any) -> None:
     setproctitle(f"{WORKER_TITLE} {birth.worker}")
     faulthandler.enable(file=2, all_threads=False)
     sys.stdin = open(os.devnull)  # noqa: SIM115  for the life of the process
+
+
+def _half_sent() -> None:
+    failpoints.hit("half_result")

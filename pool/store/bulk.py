@@ -16,6 +16,7 @@ from django.utils import timezone
 from pool.conf import database_alias
 from pool.domain.states import JobStatus
 from pool.models import Job, Tally
+from pool.store.again import again_on_conflict
 from pool.store.doorbell import ring
 from pool.store.events import write_action
 from pool.store.operate import AS_NEW, LISTED, NOBODY, RETRYABLE, Actor, CancelAnswer, cancel
@@ -58,14 +59,18 @@ def cancel_many(ids: Sequence[uuid.UUID], by: Actor = NOBODY) -> BulkAnswer:
 def _in_portions(ids: Sequence[uuid.UUID], by: Actor, event: str, step: Step) -> BulkAnswer:
     alias, done = database_alias(), 0
     for start in range(0, len(ids), PORTION):
-        portion = ids[start : start + PORTION]
-        with transaction.atomic(using=alias):
-            changed = step(alias, portion)
-            done += changed
-            if changed:
-                named = [str(pk) for pk in portion[:IDS_NAMED]]
-                write_action(alias, event, by.name, by.source, jobs=changed, ids=named)
+        done += _portion(alias, ids[start : start + PORTION], by, event, step)
     return BulkAnswer(done, 0, len(ids) - done)
+
+
+@again_on_conflict
+def _portion(alias: str, ids: Sequence[uuid.UUID], by: Actor, event: str, step: Step) -> int:
+    with transaction.atomic(using=alias):
+        changed = step(alias, ids)
+        if changed:
+            named = [str(pk) for pk in ids[:IDS_NAMED]]
+            write_action(alias, event, by.name, by.source, jobs=changed, ids=named)
+    return changed
 
 
 def _retry(alias: str, ids: Sequence[uuid.UUID]) -> int:
@@ -89,7 +94,7 @@ def _change(alias: str, ids: Sequence[uuid.UUID], which: Q, fields: dict[str, ob
     # Locked before they are counted, so that the counters tell what was changed and nothing else.
     jobs = Job.objects.using(alias).filter(which, pk__in=ids).order_by("pk").select_for_update()
     found = dict(jobs.values_list("pk", "queue"))
-    Job.objects.using(alias).filter(pk__in=found).update(**fields)
+    Job.objects.using(alias).filter(which, pk__in=found).update(**fields)
     return Counter(found.values())
 
 

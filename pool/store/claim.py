@@ -10,12 +10,11 @@ from functools import lru_cache
 from typing import Any
 
 from pool.domain.jobs import ClaimedJob
-from pool.store.database import Database
+from pool.store.database import Database, seconds
 from pool.store.deltas import Deltas
 
-SQLITE_FIELDS = """id, task, queue, args, kwargs, epoch, attempts, attempts_base, interruptions, losses, max_attempts,
-timeout, backoff, priority, "rank", (strftime('%s', run_at) + substr(run_at, 20)),
-(strftime('%s', created_at) + substr(created_at, 20)), (strftime('%s', expires_at) + substr(expires_at, 20))"""
+SQLITE_FIELDS = f"""id, task, queue, args, kwargs, epoch, attempts, attempts_base, interruptions, losses, max_attempts,
+timeout, backoff, priority, "rank", {seconds("run_at")}, {seconds("created_at")}, {seconds("expires_at")}"""
 
 POSTGRES_FIELDS = """j.id::text, j.task, j.queue, j.args::text, j.kwargs::text, j.epoch, j.attempts, j.attempts_base,
 j.interruptions, j.losses, j.max_attempts, j.timeout, j.backoff::text, j.priority, j.rank,
@@ -29,7 +28,8 @@ SQLITE_HEAD = """SELECT * FROM (SELECT id, priority, "rank" FROM pool_job WHERE 
 ORDER BY priority DESC, "rank", id LIMIT ?)"""
 
 SQLITE_CLAIM = f"""UPDATE pool_job SET status = 'ASSIGNED', epoch = epoch + 1, attempts = attempts + 1, node = ?
-WHERE id IN (SELECT id FROM ({{heads}}) ORDER BY priority DESC, "rank", id LIMIT ?) RETURNING {SQLITE_FIELDS}"""
+WHERE +status = 'PENDING' AND id IN (SELECT id FROM ({{heads}}) ORDER BY priority DESC, "rank", id LIMIT ?)
+RETURNING {SQLITE_FIELDS}"""
 
 LEAST_HEAD = 8
 """Jobs looked at in each queue, however many queues there are."""
@@ -43,7 +43,7 @@ POSTGRES_CLAIM = f"""WITH picked AS MATERIALIZED (
     ORDER BY priority DESC, rank, id LIMIT %s FOR UPDATE SKIP LOCKED) head
   ORDER BY head.priority DESC, head.rank, head.id LIMIT %s)
 UPDATE pool_job j SET status = 'ASSIGNED', epoch = epoch + 1, attempts = attempts + 1, node = %s
-FROM picked WHERE j.id = picked.id RETURNING {POSTGRES_FIELDS}"""
+FROM picked WHERE j.id = picked.id AND j.status || '' = 'PENDING' RETURNING {POSTGRES_FIELDS}"""
 
 NEW_QUEUES = """WITH RECURSIVE met(name) AS (
   SELECT min(queue) FROM pool_job WHERE status = 'PENDING'

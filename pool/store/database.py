@@ -14,13 +14,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import OperationalError, connections
 from django.db.utils import DatabaseErrorWrapper
 
+from pool import failpoints
 from pool.domain.payload import clean_text
 from pool.store.patience import bound_waits, rest_s
+from pool.store.session import BEGIN, Session, open_session
 
 LOCK_WAIT_MS = 250
 """The node never waits longer for a lock: it tries again next turn."""
@@ -49,6 +51,8 @@ NETWORK = {
 }
 """How soon a PostgreSQL server that went silent counts as gone, unless the project's OPTIONS say otherwise."""
 
+SERVER_TIME = "SELECT extract(epoch from clock_timestamp())::float8"
+
 Params = Sequence[Any] | Mapping[str, Any]
 
 _CAST = re.compile(r"::[a-z0-9]+(\[\])?")
@@ -70,9 +74,22 @@ def as_datetime(at: float) -> datetime:
     return datetime.fromtimestamp(at, UTC)
 
 
+def seconds(column: str) -> str:
+    """The expression for a time of SQLite's in seconds since 1970. It would round what is below a millisecond."""
+    return f"(strftime('%s', substr({column}, 1, 19)) + substr({column}, 20))"
+
+
 def storable(text: str) -> str:
     """Text as it comes from users' code, without what a database refuses. Its length was bounded where it was said."""
     return clean_text(text, 4 * len(text))
+
+
+class ClockReading(NamedTuple):
+    """What the database's clock told (seconds since 1970), and when it was asked and heard (monotonic seconds)."""
+
+    asked: float
+    told: float
+    heard: float
 
 
 def _nothing() -> None:
@@ -92,10 +109,13 @@ class Database:
         self._wrapper: Any = None
         self._raw: Any = None
         self._sql: dict[str, str] = {}
+        self._session = Session(BEGIN, listens=False)
         self.on_close: Callable[[], None] = _nothing
         """Called before the connection goes: its descriptor's number may be somebody else's afterwards."""
         self.in_doubt = False
         """The last transaction failed while it was being committed: either may have happened."""
+        self.doing = ""
+        """What the transaction that is open is about, for the failpoints at its commit."""
 
     @property
     def raw(self) -> Any:
@@ -125,23 +145,15 @@ class Database:
         raw.execute(f"PRAGMA wal_autocheckpoint={WAL_BACKSTOP_PAGES}")
 
     def _open_postgres(self) -> None:
-        import psycopg
-
         wrapper, settings = self._wrapper, self._wrapper.settings_dict
-        wrapper.settings_dict = settings | {"OPTIONS": NETWORK | settings["OPTIONS"]}
+        # One of a pool would go back to it with the settings below, and whoever got it next would have them.
+        options = {name: value for name, value in settings["OPTIONS"].items() if name != "pool"}
+        wrapper.settings_dict = settings | {"OPTIONS": NETWORK | options}
         made, patience_s = wrapper.get_new_connection, self.statement_ms / 1000 + ANSWER_MARGIN_S
         wrapper.get_new_connection = lambda parameters: bound_waits(made(parameters), patience_s, self.close)
         wrapper.ensure_connection()
-        raw = wrapper.connection
-        if not settings.get("DISABLE_SERVER_SIDE_CURSORS"):
-            raw.prepare_threshold = 3
-        raw.cursor_factory = psycopg.Cursor
-        raw.execute(f"SET lock_timeout = {self.lock_wait_ms}")
-        raw.execute(f"SET statement_timeout = {self.statement_ms}")
-        raw.execute("SET plan_cache_mode = force_generic_plan")
-        # Every statement of ours has its index; statistics of a table that was just filled say otherwise.
-        for way in ("seqscan", "hashjoin", "mergejoin"):
-            raw.execute(f"SET enable_{way} = off")
+        pools_transactions = bool(settings.get("DISABLE_SERVER_SIDE_CURSORS"))
+        self._session = open_session(wrapper.connection, pools_transactions, self.lock_wait_ms, self.statement_ms)
 
     def close(self) -> None:
         if self._wrapper is not None:
@@ -150,6 +162,11 @@ class Database:
             with suppress(Exception):
                 self._wrapper.close()
         self._wrapper = self._raw = None
+
+    @property
+    def listens(self) -> bool:
+        """Whether notifications of PostgreSQL come through the open connection."""
+        return not self.is_sqlite and self.raw is not None and self._session.listens
 
     @property
     def errors(self) -> DatabaseErrorWrapper:
@@ -165,6 +182,15 @@ class Database:
             known = self._sql[text] = _CAST.sub("", text).replace("%s", "?")
         return known
 
+    def wall(self) -> float:
+        """Seconds since 1970, by the clock that all who use this database share."""
+        if self.is_sqlite:
+            return time.time()
+        return float(self.raw.execute(SERVER_TIME).fetchone()[0])
+
+    def read_clock(self) -> ClockReading:
+        return ClockReading(time.monotonic(), self.wall(), time.monotonic())
+
     def execute(self, text: str, params: Params = ()) -> Any:
         return self.raw.execute(self.sql(text), params)
 
@@ -176,7 +202,9 @@ class Database:
 
     def begin(self) -> None:
         if not self.is_sqlite:
-            self.raw.execute("BEGIN")
+            # Asked for first: opening it is what tells how a transaction begins.
+            raw = self.raw
+            raw.execute(self._session.begin)
             return
         until = time.monotonic() + self.lock_wait_ms / 1000
         while True:
@@ -197,14 +225,16 @@ class Database:
             self._raw.execute("ROLLBACK")
 
     @contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self, doing: str = "") -> Iterator[None]:
         with self.errors:
-            self.in_doubt = False
+            self.in_doubt, self.doing = False, doing
             self.begin()
             try:
                 yield
                 self.in_doubt = True
+                failpoints.hit_commit("before", self.doing)
                 self.commit()
+                failpoints.hit_commit("after", self.doing)
                 self.in_doubt = False
             except BaseException:
                 self._undo()
@@ -218,8 +248,8 @@ class Database:
         try:
             yield
         except BaseException:
-            # With the connection it is gone by itself.
-            if self._raw is raw:
+            # With the connection it is gone by itself, and with SQLite's transaction when the disk is full.
+            if self._raw is raw and (not self.is_sqlite or raw.in_transaction):
                 raw.execute(f"ROLLBACK TO SAVEPOINT {name}")
                 raw.execute(f"RELEASE SAVEPOINT {name}")
             raise

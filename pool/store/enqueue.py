@@ -16,6 +16,7 @@ from uuid import UUID
 import msgspec
 from django.db import OperationalError, ProgrammingError, connections, transaction
 
+from pool import failpoints
 from pool.domain.errors import NotReady
 from pool.domain.states import JobStatus
 from pool.store.doorbell import ring
@@ -68,6 +69,7 @@ def enqueue_row(alias: str, row: NewJob) -> None:
     connection = connections[alias]
     with _told_when_unmigrated(alias):
         if connection.vendor == "postgresql":
+            failpoints.hit("before_enqueue_commit")
             with connection.cursor() as cursor:
                 cursor.execute(INSERT_BOTH, (*_tally_of(row), *_postgres_values(row)))
             _ring_after_commit(alias)
@@ -76,6 +78,7 @@ def enqueue_row(alias: str, row: NewJob) -> None:
                 cursor.execute(INSERT_JOB, _sqlite_values(row))
                 cursor.execute(INSERT_TALLY, _tally_of(row))
                 _ring_after_commit(alias)
+                failpoints.hit("before_enqueue_commit")
 
 
 def enqueue_rows(alias: str, rows: Sequence[NewJob]) -> None:
@@ -104,6 +107,7 @@ def _enqueue_batch(alias: str, rows: Sequence[NewJob]) -> None:
             cursor.executemany(INSERT_JOB, values)
         cursor.executemany(INSERT_TALLY, tallies)
         _ring_after_commit(alias)
+        failpoints.hit("before_enqueue_commit")
 
 
 def _copy(cursor: Any, values: Iterable[tuple[Any, ...]]) -> None:
@@ -144,7 +148,12 @@ def _tallies(rows: Iterable[NewJob]) -> Iterator[tuple[str, int, int, int]]:
 
 @cache
 def _bell(alias: str) -> partial[None]:
-    return partial(ring, alias, "jobs")
+    return partial(_ring, alias)
+
+
+def _ring(alias: str) -> None:
+    failpoints.hit("after_enqueue_commit")
+    ring(alias, "jobs")
 
 
 def _ring_after_commit(alias: str) -> None:

@@ -35,7 +35,7 @@ def past(alias: str, span: int, since: datetime, until: datetime, *, histograms:
         yield PastSpan(row[0], row[1], row[2], row[3] if histograms else "{}")
 
 
-def newest(alias: str, span: int) -> datetime | None:
-    """When the newest span of that length ended."""
-    rows = PoolSnapshot.objects.using(alias).filter(span=span).order_by("-at")
+def newest(alias: str, span: int, until: datetime) -> datetime | None:
+    """When the newest span of that length ended. A clock that was set back has left some that are still to come."""
+    rows = PoolSnapshot.objects.using(alias).filter(span=span, at__lte=until).order_by("-at")
     return rows.values_list("at", flat=True).first()

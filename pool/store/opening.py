@@ -32,6 +32,17 @@ def open_connection(alias: str, limit_s: float = NEW_FILE_S) -> None:
         time.sleep(random.uniform(0.001, 0.02))
 
 
+def leave_pools() -> None:
+    """Hold plain connections in this process: a pool's threads outlive the job that opened it, at its worker's cost."""
+    for connection in connections.all():
+        options: dict[str, Any] = connection.settings_dict["OPTIONS"]
+        if options.get("pool"):
+            pooled: Any = connection
+            pooled.close()
+            pooled.close_pool()
+            del options["pool"]
+
+
 def require_shared(alias: str) -> None:
     """Raise NotReady when every process would have a database of its own. Tests of a project may live with that."""
     connection: Any = connections[alias]

@@ -4,6 +4,8 @@ Used by commands, pages, admin and API through Django's own connection. Each is 
 entry; zero rows changed is an answer, never an error. Nodes learn of it by the doorbell, or by their poll.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -12,6 +14,7 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
+from pool import failpoints
 from pool.conf import database_alias
 from pool.domain.config import WORKER_CEILING
 from pool.domain.errors import InvalidOption, JobNotFound, NotPossible, NotReady
@@ -19,6 +22,7 @@ from pool.domain.ids import parse_id
 from pool.domain.options import check_name
 from pool.domain.states import DEAD_LETTERS, EXECUTING, LIVE_NODES, TERMINAL, WAITING, JobStatus
 from pool.models import Job, Node, Queue, Tally
+from pool.store.again import again_on_conflict
 from pool.store.doorbell import Reason, ring
 from pool.store.events import write_action
 from pool.store.presence import living_nodes
@@ -62,21 +66,23 @@ class Actor:
 NOBODY = Actor()
 
 
+@again_on_conflict
 def cancel(job_id: Any, by: Actor = NOBODY) -> CancelAnswer:
     """Cancel a waiting job at once, or ask its node to end a running one. Raises JobNotFound."""
     alias, pk = database_alias(), _pk(job_id)
     for _ in range(CANCEL_TRIES):
-        with transaction.atomic(using=alias):
+        with _change(alias):
             answer = _try_cancel(alias, pk, by)
         if answer is not None:
             return answer
     raise NotPossible(f"Job {pk} changes too fast to be cancelled now. Try again.")
 
 
+@again_on_conflict
 def retry(job_id: Any, by: Actor = NOBODY) -> None:
     """Give a dead letter or a cancelled job a fresh budget of attempts. Raises JobNotFound, NotPossible."""
     alias, pk = database_alias(), _pk(job_id)
-    with transaction.atomic(using=alias):
+    with _change(alias):
         jobs = Job.objects.using(alias).filter(pk=pk)
         queue = _queue_of(jobs)
         fresh = {"status": JobStatus.PENDING, "run_at": timezone.now(), "attempts_base": F("attempts"), **AS_NEW}
@@ -89,10 +95,11 @@ def retry(job_id: Any, by: Actor = NOBODY) -> None:
         raise NotPossible(f"Only a failed, timed out or cancelled job can be retried; {pk} is {_status_of(jobs)}.")
 
 
+@again_on_conflict
 def discard(job_id: Any, by: Actor = NOBODY) -> None:
     """Take a dead letter off the list; it is pruned with the finished jobs. Raises JobNotFound, NotPossible."""
     alias, pk = database_alias(), _pk(job_id)
-    with transaction.atomic(using=alias):
+    with _change(alias):
         jobs = Job.objects.using(alias).filter(pk=pk)
         queue = _queue_of(jobs)
         if not jobs.filter(LISTED).update(discarded_at=timezone.now()):
@@ -111,6 +118,7 @@ def resume(queue: str, by: Actor = NOBODY) -> bool:
     return _set_paused(queue, False, by)
 
 
+@again_on_conflict
 def scale(size: int, by: Actor = NOBODY) -> int:
     """Ask the live nodes for this many workers in all; the size asked for. Raises InvalidOption, NotReady."""
     if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= WORKER_CEILING:
@@ -148,6 +156,15 @@ def request_restart(by: Actor = NOBODY, node: str = "") -> int:
     return _ask_nodes("restart_requested_at", "pool.restart_requested", by, node)
 
 
+@contextmanager
+def _change(alias: str) -> Iterator[None]:
+    """One verb, one transaction."""
+    with transaction.atomic(using=alias):
+        yield
+        failpoints.hit("before_operator_commit")
+    failpoints.hit("after_operator_commit")
+
+
 def _try_cancel(alias: str, pk: Any, by: Actor) -> CancelAnswer | None:
     """One look at the job; None when it changed its state between the statements."""
     now = timezone.now()
@@ -169,6 +186,7 @@ def _try_cancel(alias: str, pk: Any, by: Actor) -> CancelAnswer | None:
     return CancelAnswer.REQUESTED if executing.exists() else None
 
 
+@again_on_conflict
 def _ask_nodes(column: str, event: str, by: Actor, node: str) -> int:
     alias = database_alias()
     with transaction.atomic(using=alias):
@@ -183,6 +201,7 @@ def _ask_nodes(column: str, event: str, by: Actor, node: str) -> int:
     return count
 
 
+@again_on_conflict
 def _set_paused(queue: str, paused: bool, by: Actor) -> bool:
     check_name("queue", queue)
     alias = database_alias()

@@ -1,18 +1,24 @@
 """Jobs whose time has come move from SCHEDULED to PENDING. They stay out of the claim's index until then."""
 
-from pool.store.database import Database
+from pool.store.database import Database, seconds
 from pool.store.deltas import Deltas
 
 BATCH = 2000
 
-SQLITE_PROMOTE = """UPDATE pool_job SET status = 'PENDING' WHERE status = 'SCHEDULED' AND id IN (
+SQLITE_PROMOTE = """UPDATE pool_job SET status = 'PENDING' WHERE +status = 'SCHEDULED' AND id IN (
 SELECT id FROM pool_job WHERE status = 'SCHEDULED' AND run_at <= ? ORDER BY run_at LIMIT ?) RETURNING queue"""
 
 POSTGRES_PROMOTE = """WITH due AS MATERIALIZED (
   SELECT id FROM pool_job WHERE status = 'SCHEDULED' AND run_at <= %s ORDER BY run_at LIMIT %s FOR UPDATE SKIP LOCKED)
-UPDATE pool_job j SET status = 'PENDING' FROM due WHERE j.id = due.id RETURNING j.queue"""
+UPDATE pool_job j SET status = 'PENDING' FROM due WHERE j.id = due.id AND j.status || '' = 'SCHEDULED'
+RETURNING j.queue"""
 
-SQLITE_NEXT = "SELECT (strftime('%s', min(run_at)) + substr(min(run_at), 20)) FROM pool_job WHERE status = 'SCHEDULED'"
+SQLITE_EARLIER = """UPDATE pool_job SET run_at = strftime('%Y-%m-%d %H:%M:%f', run_at, ?) || '000'
+WHERE status = 'SCHEDULED' AND epoch > 0"""
+POSTGRES_EARLIER = """UPDATE pool_job SET run_at = run_at - make_interval(secs => %s)
+WHERE status = 'SCHEDULED' AND epoch > 0"""
+
+SQLITE_NEXT = f"SELECT {seconds('min(run_at)')} FROM pool_job WHERE status = 'SCHEDULED'"
 POSTGRES_NEXT = "SELECT extract(epoch from min(run_at))::float8 FROM pool_job WHERE status = 'SCHEDULED'"
 
 
@@ -23,6 +29,17 @@ def promote(db: Database, now: float, deltas: Deltas) -> int:
     for queue in queues:
         deltas.add(queue, scheduled=-1, pending=1)
     return len(queues)
+
+
+def bring_forward(db: Database, seconds: float) -> int:
+    """Let jobs that were claimed before wait no longer because the clock was set back by so much; how many.
+
+    What they wait for is a pause, by the clock as it was. A job that was never claimed waits for a point in time.
+    Where several nodes share the database each does this: then some of the pauses are shorter.
+    """
+    if db.is_sqlite:
+        return int(db.raw.execute(SQLITE_EARLIER, (f"-{seconds:.3f} seconds",)).rowcount)
+    return int(db.raw.execute(POSTGRES_EARLIER, (seconds,)).rowcount)
 
 
 def next_due(db: Database) -> float | None:

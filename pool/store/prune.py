@@ -33,7 +33,7 @@ POSTGRES_AMONG = "= ANY(%s::uuid[])"
 CHILDREN_FIRST = (
     "DELETE FROM pool_attempt WHERE job_id {among}",
     "DELETE FROM pool_joblog WHERE job_id {among}",
-    "DELETE FROM pool_job WHERE id {among}",
+    "DELETE FROM pool_job WHERE status IN ('COMPLETED', 'CANCELLED', 'FAILED', 'TIMEOUT') AND id {among}",
 )
 
 EVENTS = """DELETE FROM pool_poolevent WHERE id IN (
@@ -78,8 +78,8 @@ class _Pace:
         self._held_s = 0.0
 
     @contextmanager
-    def transaction(self, db: Database) -> Iterator[None]:
-        with db.transaction():
+    def transaction(self, db: Database, doing: str = "") -> Iterator[None]:
+        with db.transaction(doing):
             began = time.monotonic()
             yield
         self._held_s = time.monotonic() - began
@@ -114,14 +114,14 @@ def _prune_jobs(db: Database, now: float, config: PoolConfig, pace: _Pace) -> in
             ids = [id for (id,) in db.execute(DOOMED, (last, edge, *over, size)).fetchall()]
         if ids:
             last = ids[-1]
-            with pace.transaction(db):
-                total += _remove(db, ids, over)
+            with pace.transaction(db, "prune"):
+                total += remove(db, ids, over)
         if len(ids) < size or not pace.next():
             return total
 
 
-def _remove(db: Database, ids: list[str], over: tuple[str, ...]) -> int:
-    """Remove those of the jobs that are past their time still; how many."""
+def remove(db: Database, ids: list[str], over: tuple[str, ...]) -> int:
+    """Remove those of the jobs that are past their time still, in the caller's transaction; how many."""
     sure = STILL_DOOMED if db.is_sqlite else STILL_DOOMED + POSTGRES_LOCK
     doomed = _among(db, sure, ids, over).fetchall()
     if doomed:

@@ -11,11 +11,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 from django.db import DataError, IntegrityError, InterfaceError, NotSupportedError, ProgrammingError
 
 from pool.domain.errors import OutcomeRefused
 from pool.domain.jobs import Ended, Failure, Verdict, failure
 from pool.domain.states import DEAD_LETTERS, TERMINAL, JobStatus, Outcome
+from pool.domain.verdict import uncancelled
 from pool.store.database import Database
 from pool.store.deltas import Deltas
 
@@ -61,6 +63,11 @@ WHERE id = %s::uuid AND epoch = %s AND status IN ('ASSIGNED', 'RUNNING') AND """
 NOT_CANCELLED = "cancel_requested_at IS NULL"
 CANCELLED = "cancel_requested_at IS NOT NULL"
 ANY = "1 = 1"
+UNBEGUN = " AND status = 'ASSIGNED'"
+"""An attempt is refunded only while nothing says that it began."""
+
+GUARD = {JobStatus.COMPLETED: ANY, JobStatus.CANCELLED: CANCELLED}
+"""What a ruling asks of the row beside state and epoch; every other one gives way to a cancel."""
 
 ATTEMPT = """INSERT INTO pool_attempt (job_id, epoch, number, outcome, node, worker, started_at, finished_at, cpu_ms,
 peak_rss, error_type, error_message, traceback)
@@ -152,25 +159,34 @@ def _write_alone(db: Database, node: str, ended: Ended, verdict: Verdict) -> Job
 
 def _write(db: Database, node: str, ended: Ended, verdict: Verdict) -> JobStatus | None:
     """Write one ruling; the status the row has now, or None when the row is no longer ours."""
-    final = verdict.status in (JobStatus.COMPLETED, JobStatus.CANCELLED)
+    for way, outcome in _ways(ended, verdict):
+        if _move(db, ended, way):
+            if not (way.refund or _is_first_success(ended, way)):
+                _keep_attempt(db, node, ended, outcome)
+            return way.status
+    return None
+
+
+def _ways(ended: Ended, verdict: Verdict) -> Iterator[tuple[Verdict, Outcome]]:
+    """What the row may take, first to last: only the row knows whether somebody wants to cancel the job."""
+    yield verdict, ended.outcome
+    if verdict.status is JobStatus.COMPLETED:
+        return
+    if verdict.status is JobStatus.CANCELLED:
+        # Cancelled, and retried by hand before its node forgot of the cancel.
+        yield uncancelled(ended), Outcome.INTERRUPTED
+    yield msgspec.structs.replace(verdict, status=JobStatus.CANCELLED), Outcome.CANCELLED
+
+
+def _move(db: Database, ended: Ended, verdict: Verdict) -> bool:
     status = verdict.status
-    if not _move(db, ended, verdict, status, ANY if final else NOT_CANCELLED):
-        status = JobStatus.CANCELLED
-        if final or not _move(db, ended, verdict, status, CANCELLED):
-            return None
-    if not (verdict.refund or _is_first_success(ended, verdict)):
-        _keep_attempt(db, node, ended, Outcome.CANCELLED if status is JobStatus.CANCELLED else ended.outcome)
-    return status
-
-
-def _move(db: Database, ended: Ended, verdict: Verdict, status: JobStatus, guard: str) -> bool:
     terminal = status in TERMINAL
     at, job = db.at, ended.job
     again_at = None if terminal or (verdict.refund and not verdict.delay_s) else ended.finished_at + verdict.delay_s
     completed = status is JobStatus.COMPLETED
     began = terminal and ended.started_at is not None
     cursor = db.execute(
-        MOVE + guard,
+        MOVE + GUARD.get(status, NOT_CANCELLED) + (UNBEGUN if verdict.refund else ""),
         (
             status,
             ended.worker if terminal else "",

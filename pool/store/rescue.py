@@ -13,13 +13,13 @@ from pool.domain.retry import Backoff
 from pool.domain.states import JobStatus, Outcome
 from pool.domain.verdict import judge, undeliverable
 from pool.store.claim import POSTGRES_FIELDS, SQLITE_FIELDS
-from pool.store.database import Database
+from pool.store.database import Database, seconds
 from pool.store.deltas import Deltas
 from pool.store.record import Recorded, Ruling, record
 
 BATCH = 1000
 
-SQLITE_LEASE = f"{SQLITE_FIELDS}, status, worker, (strftime('%s', started_at) + substr(started_at, 20))"
+SQLITE_LEASE = f"{SQLITE_FIELDS}, status, worker, {seconds('started_at')}"
 SQLITE_HELD = f"""SELECT {SQLITE_LEASE} FROM pool_job WHERE status = 'ASSIGNED' AND node = ?
 UNION ALL SELECT {SQLITE_LEASE} FROM pool_job WHERE status = 'RUNNING' AND node = ? LIMIT ?"""
 
@@ -49,16 +49,17 @@ def held_by(db: Database, node: str, most: int = BATCH) -> list[Lease]:
 
 
 def rescue(
-    db: Database, node: str, begun: Collection[str] | None, backoff: Backoff, deltas: Deltas, now: float
+    db: Database, node: str, begun: Collection[tuple[str, int]] | None, backoff: Backoff, deltas: Deltas, now: float
 ) -> Recorded:
     """Give back a batch of a lost node's jobs, in the caller's transaction.
 
-    `begun` holds the ids (without hyphens) of jobs that may have begun, as its workers' slots tell; None when that is
-    not known, and then every job counts as begun.
+    `begun` holds ids (without hyphens) and epochs of jobs that may have begun, as its workers' slots tell; None when
+    that is not known, and then every job counts as begun.
     """
     rulings: list[Ruling] = []
     for lease in held_by(db, node):
-        began = lease.status == "RUNNING" or begun is None or lease.job.id.replace("-", "") in begun
+        claim = lease.job.id.replace("-", ""), lease.job.epoch
+        began = lease.status == "RUNNING" or begun is None or claim in begun
         rulings.append(_given_back(lease, began, LOST, backoff, now))
     return record(db, node, rulings, deltas, careful=True)
 

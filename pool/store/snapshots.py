@@ -22,12 +22,14 @@ SECOND, MINUTE, HOUR, DAY = 1, 60, 3600, 86400
 STEPS = ((SECOND, MINUTE), (MINUTE, HOUR), (HOUR, DAY))
 
 FRESH_S = 10.0
-"""A node whose last snapshot is older does not count as live in the figures."""
+"""A node whose last snapshot is further from now does not count as live in the figures."""
 SETTLE_S = 5.0
 """Seconds that stragglers have to write their last second before a minute is closed."""
 MOST_SPANS = 180
 """Spans made in one go, so that catching up after a long pause stays short."""
 WHOLE_POOL = ""
+END_OF_TIME = 253_370_764_800.0
+"""The year 9999."""
 
 Json = Mapping[str, Any]
 
@@ -42,9 +44,9 @@ PRUNE = """DELETE FROM pool_poolsnapshot WHERE id IN (
 SELECT id FROM pool_poolsnapshot WHERE span = %s AND at <= %s::timestamptz ORDER BY at LIMIT %s)"""
 
 SQLITE_EDGE = """SELECT (julianday({which}(at)) - 2440587.5) * 86400.0 FROM pool_poolsnapshot
-WHERE span = ? AND at > ?"""
+WHERE span = ? AND at > ? AND at <= ?"""
 POSTGRES_EDGE = """SELECT extract(epoch from {which}(at))::float8 FROM pool_poolsnapshot
-WHERE span = %s AND at > %s"""
+WHERE span = %s AND at > %s AND at <= %s"""
 
 
 def write_snapshot(db: Database, node: str, at: float, data: Json, histograms: Json) -> None:
@@ -53,9 +55,13 @@ def write_snapshot(db: Database, node: str, at: float, data: Json, histograms: J
 
 
 def latest(alias: str, now: datetime) -> list[NodeFigures]:
-    """Read the newest figures of every live node, over Django's connection."""
+    """Read the newest figures of every live node, over Django's connection.
+
+    A clock that was set back has left some that are still to come: they are no news.
+    """
     live = Node.objects.using(alias).filter(state__in=LIVE_NODES).values_list("pk", flat=True)
-    recent = PoolSnapshot.objects.using(alias).filter(span=SECOND, at__gt=now - timedelta(seconds=FRESH_S))
+    fresh = timedelta(seconds=FRESH_S)
+    recent = PoolSnapshot.objects.using(alias).filter(span=SECOND, at__gt=now - fresh, at__lt=now + fresh)
     newest: dict[str, int] = {}
     for pk, node in recent.filter(node__in=list(live)).order_by("at").values_list("pk", "node"):
         newest[node] = pk
@@ -80,7 +86,7 @@ def prune_snapshots(db: Database, now: float, config: PoolConfig) -> int:
     kept = {SECOND: config.keep_snapshots_s, MINUTE: config.keep_minutes_s, HOUR: config.keep_hours_s}
     deleted = 0
     for source, span in STEPS:
-        rolled = _newest(db, span)
+        rolled = _newest(db, span, now)
         if rolled is not None:
             until = min(now - kept[source], rolled)
             with db.transaction():
@@ -89,7 +95,7 @@ def prune_snapshots(db: Database, now: float, config: PoolConfig) -> int:
 
 
 def _roll(db: Database, source: int, span: int, until: float) -> int:
-    start = _newest(db, span)
+    start = _newest(db, span, until)
     made = 0
     while made < MOST_SPANS:
         first = _edge(db, "min", source, after=start)
@@ -116,15 +122,15 @@ def _make(db: Database, source: int, span: int, end: float) -> None:
             _write(db, span, end, WHOLE_POOL, figures, histograms)
 
 
-def _newest(db: Database, span: int) -> int | None:
-    """Give the end of the newest span that was rolled up; they end on whole seconds."""
-    edge = _edge(db, "max", span)
+def _newest(db: Database, span: int, until: float) -> int | None:
+    """Give the end of the newest span that was rolled up; they end on whole seconds. What is to come does not count."""
+    edge = _edge(db, "max", span, until=until)
     return None if edge is None else round(edge)
 
 
-def _edge(db: Database, which: str, span: int, after: float | None = None) -> float | None:
+def _edge(db: Database, which: str, span: int, after: float | None = None, until: float = END_OF_TIME) -> float | None:
     statement = (SQLITE_EDGE if db.is_sqlite else POSTGRES_EDGE).format(which=which)
-    row = db.raw.execute(statement, (span, db.at(after or 0.0))).fetchone()
+    row = db.raw.execute(statement, (span, db.at(after or 0.0), db.at(until))).fetchone()
     return None if row is None or row[0] is None else float(row[0])
 
 

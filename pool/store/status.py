@@ -13,12 +13,16 @@ from django.utils import timezone
 from pool.conf import database_alias, get_config
 from pool.domain.figures import NodeFigures, QueueView, pool_figures
 from pool.domain.states import LIVE_NODES, NodeState, WorkerState
+from pool.domain.wording import age
 from pool.models import Node, Queue, WorkerSnapshot
 from pool.store import tally
 from pool.store.oldest import oldest_run_at
-from pool.store.snapshots import latest
+from pool.store.presence import living_nodes
+from pool.store.snapshots import FRESH_S, latest
 
 MOST_ENDED = 200
+TELLING_S = 5.0
+"""A node writes figures every second; one that has not for so long may have no room for them."""
 
 
 def pool_status(now: datetime | None = None, newest: Sequence[NodeFigures] | None = None) -> dict[str, Any]:
@@ -30,7 +34,8 @@ def pool_status(now: datetime | None = None, newest: Sequence[NodeFigures] | Non
     tallies = tally.sums(alias)
     oldest = oldest_run_at(alias, _waiting(tallies))
     views = {name: QueueView(paused, _age(oldest.get(name), now)) for name, paused in _names(alias, tallies).items()}
-    return pool_figures(now, latest(alias, now) if newest is None else newest, tallies, views)
+    newest = latest(alias, now) if newest is None else newest
+    return pool_figures(now, newest, tallies, views, _mute(now, newest))
 
 
 def queues(now: datetime | None = None) -> list[dict[str, Any]]:
@@ -75,6 +80,22 @@ def paused_queues() -> set[str]:
 def iso(at: datetime | None) -> str | None:
     """Write a time for JSON."""
     return None if at is None else at.isoformat()
+
+
+def _mute(now: datetime, newest: Sequence[NodeFigures]) -> list[str]:
+    """Write a sentence about each node that lives and tells nothing any more."""
+    telling = {figures.node for figures in newest if now - figures.at < timedelta(seconds=TELLING_S)}
+    silent = [node for node in living_nodes() if node.pk not in telling]
+    return [
+        f"The node on {node.host} (pid {node.pid}) can write no figures. "
+        f"{node.problem or f'It has not reached the database for {age(_quiet_s(node, now))}; its log tells why.'}"
+        for node in silent
+        if node.problem or _quiet_s(node, now) > FRESH_S
+    ]
+
+
+def _quiet_s(node: Node, now: datetime) -> float:
+    return (now - node.last_beat).total_seconds()
 
 
 def _names(alias: str, tallies: tally.Sums) -> dict[str, bool]:

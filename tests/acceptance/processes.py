@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -29,7 +29,14 @@ def wait_for(
 class Process:
     """A program that stays, until it is stopped."""
 
-    def __init__(self, command: Sequence[str], environment: Mapping[str, str], folder: Path, log: Path) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        folder: Path,
+        log: Path,
+        descriptors: Sequence[int] = (),
+    ) -> None:
         self.command, self.log = list(command), log
         with open(log, "wb") as file:
             self._popen = subprocess.Popen(
@@ -40,7 +47,10 @@ class Process:
                 stdout=file,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                pass_fds=descriptors,
             )
+        self.started = start_of(self._popen.pid)
+        """When, as the kernel has it: later its number may be somebody else's."""
 
     @property
     def pid(self) -> int:
@@ -87,17 +97,18 @@ class Process:
         return wait_for(look, limit_s, f"{text!r} to be said", self.said)
 
 
-def members(folder: Path, sessions: Iterable[int]) -> list[int]:
-    """Living processes that work in the folder or belong to one of the sessions."""
-    wanted = set(sessions)
-    return [int(entry) for entry in os.listdir("/proc") if entry.isdigit() and _belongs(int(entry), folder, wanted)]
+def members(folder: Path, leaders: Mapping[int, str]) -> list[int]:
+    """Living processes that work in the folder or belong to a session of these leaders: their pids and start times."""
+    return [int(entry) for entry in os.listdir("/proc") if entry.isdigit() and _belongs(int(entry), folder, leaders)]
 
 
-def _belongs(pid: int, folder: Path, sessions: set[int]) -> bool:
+def _belongs(pid: int, folder: Path, leaders: Mapping[int, str]) -> bool:
     fields = stat(pid)
     if fields is None or fields[0] == "Z":
         return False
-    if int(fields[3]) in sessions:
+    session = int(fields[3])
+    # As long as somebody is in a session, nobody else gets its number: who has it now and started later is a stranger.
+    if session in leaders and start_of(session) in ("", leaders[session]):
         return True
     try:
         return Path(os.readlink(f"/proc/{pid}/cwd").removesuffix(" (deleted)")).is_relative_to(folder)
@@ -111,6 +122,12 @@ def stat(pid: int) -> list[str] | None:
         return Path(f"/proc/{pid}/stat").read_text(errors="replace").rsplit(")", 1)[1].split()
     except (OSError, IndexError):
         return None
+
+
+def start_of(pid: int) -> str:
+    """When a process started, in clock ticks since the boot; empty when it is gone."""
+    fields = stat(pid)
+    return "" if fields is None else fields[19]
 
 
 def title(pid: int) -> str:

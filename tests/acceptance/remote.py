@@ -11,7 +11,7 @@ import sys
 import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 
 class Remote:
@@ -29,6 +29,10 @@ class Remote:
     @property
     def pid(self) -> int:
         return self._popen.pid
+
+    @property
+    def pipes(self) -> list[IO[bytes]]:
+        return [pipe for pipe in (self._popen.stdin, self._popen.stdout) if pipe is not None]
 
     def call(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         assert self._popen.stdin is not None

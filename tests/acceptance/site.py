@@ -47,7 +47,7 @@ class Site:
         self._remote: Remote | None = None
         self.environment = self._environment(variables)
         try:
-            self.environment["DATABASE_URL"] = databases.make(database, self.folder, self.environment, migrated)
+            self.environment["DATABASE_URL"] = self.make_database(migrated)
         except BaseException:
             shutil.rmtree(self.folder, ignore_errors=True)
             raise
@@ -65,8 +65,15 @@ class Site:
         for process in self.processes:
             process.kill()
         wait_for(self._kill_leftovers, what="the site's processes to die")
-        databases.drop(self.environment["DATABASE_URL"])
+        self.drop_database()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def make_database(self, migrated: bool) -> str:
+        """Make the site's database; its DATABASE_URL."""
+        return databases.make(self.database, self.folder, self.environment, migrated)
+
+    def drop_database(self) -> None:
+        databases.drop(self.environment["DATABASE_URL"])
 
     # Commands ----------------------------------------------------------------------
 
@@ -117,9 +124,9 @@ class Site:
 
     def members(self) -> list[int]:
         """Every process that belongs to this site, the side process aside."""
-        sessions = {process.pid for process in self.processes}
+        leaders = {process.pid: process.started for process in self.processes}
         mine = self._remote.pid if self._remote is not None else 0
-        return [pid for pid in members(self.folder, sessions) if pid != mine]
+        return [pid for pid in members(self.folder, leaders) if pid != mine]
 
     # Jobs --------------------------------------------------------------------------
 

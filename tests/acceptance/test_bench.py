@@ -16,9 +16,20 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
 
-def test_a_quick_measure_prints_json_and_leaves_nothing_behind(tmp_path):
-    become_subreaper()
+@pytest.fixture
+def adopted():
+    """A look at what came to us as orphans, gone when the test is over."""
     before = set(children_of(os.getpid()))
+    become_subreaper()
+    try:
+        yield lambda: set(children_of(os.getpid())) - before
+    finally:
+        become_subreaper(False)
+        for orphan in set(children_of(os.getpid())) - before:
+            os.waitpid(orphan, os.WNOHANG)
+
+
+def test_a_quick_measure_prints_json_and_leaves_nothing_behind(tmp_path, adopted):
     arguments = ["--quick", "--only", "drain", "--database", "sqlite", "--folder", str(tmp_path), "--json"]
     done = subprocess.run([sys.executable, "-m", "bench", *arguments], cwd=ROOT, capture_output=True, text=True)
     assert (done.returncode, json.loads(done.stdout)["failed"]) == (0, []), done.stderr
@@ -28,7 +39,7 @@ def test_a_quick_measure_prints_json_and_leaves_nothing_behind(tmp_path):
     assert (drained["bound"], drained["aim"]) == (20_000, 50_000)
     assert list(tmp_path.iterdir()) == []
     # The node's helpers end with it, a moment later, and come to us as what is left of them.
-    wait_for(lambda: not alive(set(children_of(os.getpid())) - before), "the end of every process", 5.0)
+    wait_for(lambda: not alive(adopted()), "the end of every process", 5.0)
 
 
 def test_a_measure_that_cannot_be_taken_is_told_and_exits_with_1(tmp_path):

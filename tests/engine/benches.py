@@ -74,7 +74,7 @@ class ScriptedWorker:
 
     def begin(self, seq: int, now: float) -> None:
         job = self.handle.held[seq].job
-        self.slot.begin(seq, bytes.fromhex(job.id.replace("-", "")), int(now * 1e9))
+        self.slot.begin(seq, bytes.fromhex(job.id.replace("-", "")), job.epoch, int(now * 1e9))
 
     def beat(self, now: float) -> None:
         self.slot.words[words.BEAT] = int(now * 1e9)

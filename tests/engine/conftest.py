@@ -4,9 +4,18 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.engine import leaks
 from tests.engine.engine_site import EngineSite
 
 DATABASES = ("sqlite", "postgresql")
+
+
+@pytest.fixture(autouse=True)
+def leaves_nothing() -> Iterator[None]:
+    """After every test there is as much of everything as before it."""
+    before = leaks.own()
+    yield
+    leaks.wait_until_as_before(before)
 
 
 @pytest.fixture(scope="module")
@@ -14,6 +23,7 @@ def running() -> Iterator[EngineSite]:
     """A site whose node keeps running for all tests of the module."""
     with EngineSite() as site:
         site.start_node(workers=2)
+        leaks.settle(site)
         yield site
 
 
@@ -22,6 +32,7 @@ def running_on_both(request: pytest.FixtureRequest) -> Iterator[EngineSite]:
     """The same, once on each database."""
     with EngineSite(request.param) as site:
         site.start_node(workers=2)
+        leaks.settle(site)
         yield site
 
 

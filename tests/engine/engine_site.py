@@ -10,9 +10,10 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from tests.acceptance.processes import Process, children, wait_for
+from tests.acceptance.remote import Remote
 from tests.acceptance.site import ROOT, Site
 from tests.engine import ledgers, reads
 
@@ -31,9 +32,22 @@ SHORT = {
 
 
 class EngineSite(Site):
+    opened: ClassVar[list["EngineSite"]] = []
+    """All sites there are now."""
+
     def __init__(self, database: str = "sqlite", **variables: str) -> None:
         super().__init__(database, **(SHORT | variables))
         self.ledger = self.folder / "ledger"
+        EngineSite.opened.append(self)
+
+    def close(self) -> None:
+        EngineSite.opened.remove(self)
+        super().close()
+
+    @property
+    def side(self) -> Remote | None:
+        """Its side process, when there was a use for it."""
+        return self._remote
 
     def start_node(self, workers: int = 2, *, wait: bool = True, **variables: str) -> Process:
         """Start a node; wait until its workers live."""

@@ -60,6 +60,16 @@ def poisons(context: Any, ledger: str) -> None:
     time.sleep(60)
 
 
+@task(takes_context=True, timeout=None)
+def dies_at(context: Any, ledger: str, path: str) -> None:
+    """Write that it began, wait for a file, and kill its worker."""
+    ledgers.write(ledger, "begin", context.job, context.attempt)
+    while not os.path.exists(path):
+        time.sleep(STEP_S)
+    os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(60)
+
+
 @task
 def usually_short(path: str = "") -> str:
     """Return at once, or when a file is there: what the pool expects of it is wrong then."""

@@ -11,7 +11,7 @@ RUNNING = NodeState.RUNNING
 
 
 def agenda_of(node: Bench) -> Agenda:
-    staffing, reporting = SimpleNamespace(tasks={"a.task"}), SimpleNamespace(last=0.0)
+    staffing, reporting = SimpleNamespace(tasks={"a.task"}), SimpleNamespace(due_at=lambda: 1.0)
     made = Agenda(node.roster, node.ledger, node.dispatch, staffing, reporting, node.config)  # type: ignore[arg-type]
     made.learn(Answer(looked_ahead=True), Wanted(jobs=1, promote=True), at(0))
     return made

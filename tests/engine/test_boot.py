@@ -226,6 +226,16 @@ def test_node_starts_when_the_lock_is_free_again(site: EngineSite) -> None:
     assert "COMPLETED" == site.wait_for_job(job)["status"]
 
 
+def test_node_that_was_not_let_in_leaves_no_files(site: EngineSite) -> None:
+    """Nobody knows of it, so nobody would ever look for them."""
+    with lock(site):
+        node = site.start_node(wait=False)
+        site.wait_until(lambda: list(site.run_dir.glob("bell-*")), "the node to be on its way")
+        assert 1 == node.stop()
+    assert "The database does not let the node in" in node.said()
+    assert [] == list(site.run_dir.iterdir())
+
+
 def test_node_waits_in_peace_while_somebody_holds_the_lock(site: EngineSite) -> None:
     node = site.start_node(workers=2)
     job = site.enqueue("waits_for", site.path("go"), site.path("started"))

@@ -78,13 +78,26 @@ def test_cancelled_job_goes_nowhere_wherever_it_was() -> None:
         worker = node.add_worker()
         here, there, other = made_job(), made_job(), made_job()
         node.dispatch.take([here, other], NOW)
-        node.dispatch.doomed = {here.id, there.id}
+        node.dispatch.doomed = {(here.id, here.epoch), (there.id, there.epoch)}
         node.dispatch.take_back([there])
         node.dispatch.hand_out(NOW)
         assert [other.id] == [held.job.id for held in worker.handle.held.values()]
         cancelled = (Outcome.CANCELLED, JobStatus.CANCELLED)
         assert {(here.id, *cancelled), (there.id, *cancelled)} == set(rulings(node))
         assert all(verdict.refund for _, verdict in node.ledger.pending.rulings), "no attempt is spent"
+
+
+def test_job_claimed_again_after_its_cancel_was_taken_back_is_handed_out() -> None:
+    with bench() as node:
+        worker = node.add_worker()
+        job = made_job(epoch=3)
+        node.dispatch.doomed = {(job.id, 2)}
+        node.dispatch.take([job], NOW)
+        node.dispatch.hand_out(NOW)
+        assert {job.id} == node.roster.held_ids()
+        assert node.roster.holder_of(job.id, 2) is None
+        assert (worker.handle, 1) == node.roster.holder_of(job.id, 3)
+        assert [] == rulings(node)
 
 
 def test_job_that_finds_no_seat_goes_back_unspent_after_a_while() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from pool.store.operate import CancelAnswer
-from tests.engine import reads
+from tests.engine import leaks, reads
 from tests.engine.engine_site import SHORT_TASK, TASKS, EngineSite
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(60)]
@@ -21,6 +21,7 @@ MARGIN_S = 2.0
 def both(request: pytest.FixtureRequest) -> Iterator[EngineSite]:
     with EngineSite(request.param, **SHORT_STAGES) as site:
         site.start_node(workers=2)
+        leaks.settle(site)
         yield site
 
 
@@ -28,6 +29,7 @@ def both(request: pytest.FixtureRequest) -> Iterator[EngineSite]:
 def one() -> Iterator[EngineSite]:
     with EngineSite(**SHORT_STAGES) as site:
         site.start_node(workers=2)
+        leaks.settle(site)
         yield site
 
 
@@ -36,6 +38,7 @@ def alone() -> Iterator[EngineSite]:
     """One worker: the next job runs where the last one was ended."""
     with EngineSite(**SHORT_STAGES) as site:
         site.start_node(workers=1)
+        leaks.settle(site)
         yield site
 
 

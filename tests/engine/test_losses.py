@@ -1,6 +1,7 @@
 """Sudden deaths: workers, nursery, clerk, node. Nothing is lost, nothing is recorded twice, nothing stays behind."""
 
 import signal
+import sqlite3
 import sys
 import time
 from collections import Counter
@@ -365,3 +366,23 @@ def test_frozen_node_loses_its_jobs_and_leaves_when_it_wakes(site_on_both: Engin
     assert first.wait(10) != 0
     found = site.wait_for_job(job)
     assert ("COMPLETED", 2, 2) == (found["status"], found["attempts"], found["row"]["epoch"])
+
+
+def test_attempt_that_killed_its_worker_counts_also_when_the_node_dies_before_it_could_write_it(
+    site: EngineSite,
+) -> None:
+    """By then another worker sits in the slot of the dead one."""
+    node = site.start_node(workers=1)
+    first = site.wait_for_pids(node, 1)
+    lock = sqlite3.connect(site.folder / "site.sqlite3", isolation_level=None)
+    pill = site.enqueue(TASKS + "dies_at", str(site.ledger), site.path("die"), options={"max_attempts": 1})
+    wait_until_begun(site, pill)
+    lock.execute("BEGIN EXCLUSIVE")
+    site.touch("die")
+    site.wait_until(lambda: worker_pids(node) not in (first, []), "another worker in its place")
+    kill_and_see_all_go(site, node)
+    lock.close()
+    site.start_node(workers=1)
+    assert ("FAILED", 1) == tuple(site.wait_for_job(pill)[key] for key in ("status", "attempts"))
+    assert ["lost"] == outcomes(site, pill)
+    assert 1 == len(begun(site, pill))

@@ -53,6 +53,23 @@ def test_committed_report_is_not_told_again() -> None:
         assert [] == second.workers
 
 
+def test_lease_is_renewed_as_soon_as_the_database_is_back() -> None:
+    """The report that would have done it was made in vain; the node must not end itself before the next second."""
+    with bench() as node:
+        reporting = reporting_of(node)
+        report(reporting, 1, completed=0)
+        node.ledger.beat_began = at(1).mono
+        assert (False, True) == (reporting.due(at(1.5)), reporting.due(at(2)))
+        node.ledger.problem = "The database does not answer."
+        report(reporting, 2, completed=0)
+        assert (False, True) == (reporting.due(at(2.5)), reporting.due(at(3)))
+        node.ledger.problem = ""
+        assert reporting.due(at(2.5))
+        report(reporting, 2.5, completed=0)
+        node.ledger.beat_began = at(2.5).mono
+        assert not reporting.due(at(2.6))
+
+
 def test_ids_of_jobs_are_spelled_with_hyphens_however_the_database_stores_them() -> None:
     with bench() as node:
         worker = node.add_worker()

@@ -42,7 +42,7 @@ def test_handed_out_jobs_are_held_until_they_are_taken_back() -> None:
         handle.give([(job, 100.0) for job in jobs], 5)
         assert (WorkerState.BUSY, 300.0) == (handle.state, handle.load_us)
         assert {job.id for job in jobs} == node.roster.held_ids()
-        assert (handle, 2) == node.roster.holder_of(jobs[1].id)
+        assert (handle, 2) == node.roster.holder_of(jobs[1].id, jobs[1].epoch)
         [order] = worker.main.read()
         assert isinstance(order, RunJobs)
         assert [(1, jobs[0].id), (2, jobs[1].id), (3, jobs[2].id)] == [(task.seq, task.id) for task in order.jobs]

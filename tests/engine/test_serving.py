@@ -2,6 +2,7 @@
 
 import os
 import socket
+from contextlib import closing
 
 import pytest
 
@@ -16,8 +17,9 @@ def test_a_run_folder_has_one_serve(tmp_path):
     lock.take()
     lock.sign("http://here/")
     assert Serving(os.getpid(), "http://here/") == find_serve(tmp_path)
-    with pytest.raises(NotReady, match=rf"Another serve \(pid {os.getpid()}\) uses the run folder"):
-        ServeLock(tmp_path).take()
+    said = rf"Another serve \(pid {os.getpid()}\) uses the run folder"
+    with closing(ServeLock(tmp_path)) as other, pytest.raises(NotReady, match=said):
+        other.take()
     lock.release()
     assert find_serve(tmp_path) is None
 
@@ -25,7 +27,8 @@ def test_a_run_folder_has_one_serve(tmp_path):
 def test_what_a_dead_serve_wrote_counts_for_nothing(tmp_path):
     (tmp_path / "serve.lock").write_text('{"pid": 1, "url": "http://gone/"}')
     assert find_serve(tmp_path) is None
-    ServeLock(tmp_path).take()
+    with closing(ServeLock(tmp_path)) as lock:
+        lock.take()
 
 
 def test_a_node_is_held_until_it_is_freed(tmp_path):

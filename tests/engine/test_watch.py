@@ -37,11 +37,11 @@ def test_progress_is_carried_when_it_changes_and_only_the_running_jobs() -> None
         worker.slot.report(0.9, "of the job before")
         worker.begin(1, START)
         node.watch.look(at(START + 1))
-        assert [] == node.ledger.pending.progressed
+        assert {} == node.ledger.pending.progressed
         worker.slot.report(0.5, "half")
         for later in (1.1, 1.2):
             node.watch.look(at(START + later))
-        assert [(0.5, "half")] == [(one.fraction, one.message) for one in node.ledger.pending.progressed]
+        assert [(0.5, "half")] == [(one.fraction, one.message) for one in node.ledger.pending.progressed.values()]
 
 
 def test_timeout_goes_through_its_stages() -> None:

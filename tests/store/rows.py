@@ -15,7 +15,7 @@ from django.db.models import Count, Q
 from pool.domain.ids import new_id
 from pool.domain.jobs import ClaimedJob, Ended, Failure, Verdict
 from pool.domain.retry import Backoff
-from pool.domain.states import DEAD_LETTERS, EXECUTING, TERMINAL, JobStatus, Outcome
+from pool.domain.states import DEAD_LETTERS, EXECUTING, TERMINAL, WAITING, JobStatus, Outcome
 from pool.domain.verdict import judge
 from pool.models import Attempt, Job
 from pool.store import tally
@@ -130,6 +130,16 @@ def assert_counted(alias: str) -> tally.Sums:
     return kept
 
 
+def check_columns(row: dict[str, Any]) -> None:
+    """What holds of a job in any state, however it came there."""
+    status = JobStatus(row["status"])
+    assert (status in TERMINAL) == (row["finished_at"] is not None)
+    assert (status in EXECUTING) <= (row["node"] != "")
+    assert (status in WAITING) <= (row["node"] == row["worker"] == "")
+    assert (row["result"] is not None) <= (status is JobStatus.COMPLETED)
+    assert (status is JobStatus.RUNNING) <= (row["started_at"] is not None)
+
+
 def claim_as(database: Database, node: str = NODE, most: int = 1000, only: Sequence[str] = ()) -> list[ClaimedJob]:
     """Claim in a turn of the node's own, also from queues it has not met."""
     deltas = Deltas()
@@ -165,9 +175,9 @@ def ended(job: ClaimedJob, outcome: Outcome = Outcome.SUCCEEDED, **values: Any) 
     return Ended(job, outcome, **(made | values))
 
 
-def unbegun(job: ClaimedJob, outcome: Outcome = Outcome.INTERRUPTED) -> Ended:
+def unbegun(job: ClaimedJob, outcome: Outcome = Outcome.INTERRUPTED, **values: Any) -> Ended:
     """An attempt that never began."""
-    return ended(job, outcome, worker="", started_at=None)
+    return ended(job, outcome, **({"worker": "", "started_at": None, "failure": None} | values))
 
 
 def settle(database: Database, *endings: Ended, verdict: Verdict | None = None, node: str = NODE) -> Recorded:

@@ -11,9 +11,9 @@ ASKED = {"cancel_requested_at": moment(NOW)}
 
 @pytest.mark.parametrize("status", JobStatus)
 def test_only_executing_jobs_are_named(alias, database, status):
-    id = put(alias, status, node=NODE, **ASKED)
-    found = [job.replace("-", "") for job in asked_to_cancel(database, NODE)]
-    assert found == ([id.hex] if status in EXECUTING else [])
+    id = put(alias, status, node=NODE, epoch=3, **ASKED)
+    found = [(job.replace("-", ""), epoch) for job, epoch in asked_to_cancel(database, NODE)]
+    assert found == ([(id.hex, 3)] if status in EXECUTING else [])
 
 
 def test_jobs_nobody_wants_to_end_are_not(alias, database):

@@ -13,6 +13,7 @@ from pool.store.claim import POSTGRES_CLAIM, SQLITE_CLAIM, SQLITE_HEAD, claim, m
 from pool.store.database import Database
 from pool.store.deltas import Deltas
 from pool.store.enqueue import enqueue_rows
+from pool.store.promote import POSTGRES_PROMOTE, SQLITE_PROMOTE
 from tests.store.rows import (
     NODE,
     NOW,
@@ -170,6 +171,22 @@ def test_a_claim_reads_the_head_of_each_queue_in_its_order(alias, database, clai
     assert ("USING INDEX " if database.is_sqlite else "using ") + "pool_job_claim" in claim_plan
     assert "SCAN pool_job" not in claim_plan
     assert "Seq Scan on pool_job" not in claim_plan
+
+
+def test_what_was_picked_is_found_by_its_key_whatever_statistics_say(alias, database):
+    """They may be of a time when nothing waited; the index of what waits then looks like the shorter way."""
+    for _ in range(30):
+        put(alias, JobStatus.COMPLETED)
+    if not database.is_sqlite:
+        database.raw.execute("ANALYZE pool_job")
+        plans = [plan_of(database, POSTGRES_CLAIM, (["default"], 10, 10, NODE))]
+        plans.append(plan_of(database, POSTGRES_PROMOTE, (moment(0), 10)))
+        assert all("using pool_job_pkey on pool_job j" in plan for plan in plans), plans
+        return
+    database.raw.execute("ANALYZE")
+    plans = [plan_of(database, SQLITE_CLAIM.replace("{heads}", SQLITE_HEAD), (NODE, "default", 10, 10))]
+    plans.append(plan_of(database, SQLITE_PROMOTE, ("2026", 10)))
+    assert all("SEARCH pool_job USING INDEX sqlite_autoindex_pool_job_1 (id=?)" in plan for plan in plans), plans
 
 
 @pytest.mark.parametrize("queue", ["it's", 'so-called "queue"', "semi;colon", "percent %s", "ü—☃", "?", "{heads}"])

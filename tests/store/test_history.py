@@ -37,8 +37,9 @@ def test_histograms_are_left_out_on_demand() -> None:
 
 
 def test_newest_of_each_length_is_known() -> None:
-    assert newest(database_alias(), MINUTE) is None
+    assert newest(database_alias(), MINUTE, NOON) is None
     a_row(60, MINUTE, "")
     a_row(120, MINUTE, "")
     a_row(500)
-    assert NOON + timedelta(seconds=120) == newest(database_alias(), MINUTE)
+    for until, found in ((119, 60), (120, 120), (900, 120)):
+        assert NOON + timedelta(seconds=found) == newest(database_alias(), MINUTE, NOON + timedelta(seconds=until))

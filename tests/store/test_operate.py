@@ -249,7 +249,8 @@ class TestCancelAgainstRecord:
         assert claim_as(database) == []
         assert counted(alias) == {"submitted": 1, "cancelled": 1}
 
-    def test_a_job_given_back_first_is_cancelled_while_it_waits(self, alias, database, id):
+    def test_a_job_given_back_first_is_cancelled_while_it_waits(self, alias, database):
+        id = put(alias, S.ASSIGNED)
         settle(database, unbegun(held(database)))
         assert cancel(id) is CancelAnswer.CANCELLED
         assert counted(alias) == {"submitted": 1, "cancelled": 1}

@@ -146,7 +146,7 @@ class TestBatches:
         over = tuple(map(database.at, (NOW - 7 * DAY, NOW - 7 * DAY, NOW - 30 * DAY)))
         operate.retry(id)
         with database.transaction():
-            assert module._remove(database, [id.hex], over) == 0
+            assert module.remove(database, [id.hex], over) == 0
         assert left(alias) == {id}
         assert_counted(alias)
 

@@ -6,7 +6,8 @@ import pytest
 from django.db import DatabaseError
 
 from pool.domain.jobs import Failure, Verdict
-from pool.domain.states import TERMINAL, TRANSITIONS, WAITING, JobStatus, Outcome
+from pool.domain.states import TERMINAL, WAITING, JobStatus, Outcome
+from pool.domain.transitions import TRANSITIONS
 from pool.domain.verdict import UNKNOWN_TASK_DELAY_S, judge
 from pool.models import Attempt, Job
 from pool.store.deltas import Deltas
@@ -257,9 +258,12 @@ class TestInterruption:
         assert counted(alias) == {"submitted": 1, "failed": 1, "dead": 1}
 
 
-@pytest.mark.parametrize("status", sorted(EXECUTING))
 @pytest.mark.parametrize("outcome", Outcome)
-@pytest.mark.parametrize("begun", [True, False], ids=["begun", "unbegun"])
+@pytest.mark.parametrize(
+    ("status", "begun"),
+    [(S.RUNNING, True), (S.ASSIGNED, True), (S.ASSIGNED, False)],
+    ids=["running", "begun", "unbegun"],
+)
 class TestEveryOutcome:
     def job(self, alias, database, status, **values):
         id = put(alias, status, progress=0.5, **values)
@@ -275,6 +279,8 @@ class TestEveryOutcome:
         id, job = self.job(alias, database, status, max_attempts=1 if spent else 4)
         ending = self.ending(job, outcome, begun)
         verdict = judge(ending, BACKOFF)
+        if outcome is Outcome.CANCELLED:
+            ask_to_cancel(alias, id)
         recorded = settle(database, ending)
         found = row(alias, id)
         assert recorded.written == [(ending, verdict.status)]
@@ -306,6 +312,40 @@ class TestEveryOutcome:
         assert row(alias, id) == before
         assert attempts(alias, id) == []
         assert counted(alias) == {"submitted": 1, "executing": 1}
+
+
+@pytest.mark.parametrize("outcome", [Outcome.INTERRUPTED, Outcome.CANCELLED])
+@pytest.mark.parametrize("asked", [True, False], ids=["cancelled", "wanted"])
+def test_an_attempt_that_runs_is_not_refunded(alias, database, outcome, asked):
+    """Whoever says that it never began is wrong."""
+    id = put(alias, S.RUNNING)
+    if asked:
+        ask_to_cancel(alias, id)
+    before = row(alias, id)
+    assert len(settle(database, unbegun(held(database), outcome)).fenced) == 1
+    assert row(alias, id) == before
+    assert counted(alias) == {"submitted": 1, "executing": 1}
+
+
+class TestCancelThatWasTakenBack:
+    """Somebody cancelled the job and tried it again by hand: its node still knows of the cancel, the row does not."""
+
+    def test_gives_back_what_had_not_begun(self, alias, database):
+        id, job = one(alias, database)
+        recorded = settle(database, unbegun(job, Outcome.CANCELLED))
+        assert [S.PENDING] == list(recorded.statuses())
+        found = row(alias, id)
+        assert (found["status"], found["attempts"], found["node"]) == ("PENDING", 0, "")
+        assert attempts(alias, id) == []
+        assert counted(alias) == {"submitted": 1, "pending": 1}
+
+    def test_spends_nothing_of_the_budget_of_what_had(self, alias, database):
+        id, job = one(alias, database, max_attempts=1)
+        settle(database, ended(job, Outcome.CANCELLED))
+        found = row(alias, id)
+        assert (found["status"], found["attempts"], found["interruptions"]) == ("PENDING", 1, 1)
+        assert [attempt.outcome for attempt in attempts(alias, id)] == ["interrupted"]
+        assert counted(alias) == {"submitted": 1, "pending": 1, "retried": 1}
 
 
 @pytest.mark.parametrize("outcome", [Outcome.SUCCEEDED, Outcome.ERROR, Outcome.CANCELLED, Outcome.INTERRUPTED])
@@ -363,6 +403,7 @@ class TestBatch:
         """One job for each outcome, and two of them fenced."""
         enqueue(alias, len(Outcome) + 2)
         jobs = claim_as(database)
+        ask_to_cancel(alias, jobs[list(Outcome).index(Outcome.CANCELLED)].id)
         jobs[-1].epoch += 1
         jobs[-2].epoch -= 1
         outcomes = [*Outcome, Outcome.SUCCEEDED, Outcome.ERROR]

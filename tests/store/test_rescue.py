@@ -94,10 +94,16 @@ class TestLostNode:
     @pytest.mark.parametrize("knows", [True, False], ids=["by the slots", "for want of slots"])
     def test_assigned_job_that_may_have_begun_is_lost(self, alias, database, knows):
         id = put(alias, S.ASSIGNED)
-        rescue_all(database, begun={id.hex} if knows else None)
+        rescue_all(database, begun={(id.hex, 1)} if knows else None)
         found = row(alias, id)
         assert (found["status"], found["attempts"], found["losses"]) == ("PENDING", 1, 1)
         assert ["lost"] == [attempt.outcome for attempt in attempts(alias, id)]
+
+    def test_assigned_job_that_began_under_an_earlier_claim_goes_back_unburnt(self, alias, database):
+        id = put(alias, S.ASSIGNED, epoch=2, attempts=2)
+        rescue_all(database, begun={(id.hex, 1)})
+        found = row(alias, id)
+        assert (found["status"], found["attempts"], found["losses"]) == ("PENDING", 1, 0)
 
     def test_second_loss_waits(self, alias, database):
         id = put(alias, S.RUNNING, losses=1)

@@ -12,8 +12,9 @@ MAY_IMPORT = {
     "pool.domain": ("pool.domain",),
     "pool.models": ("pool.models", "pool.domain"),
     "pool.conf": ("pool.domain",),
+    "pool.failpoints": (),
     "pool.logs": ("pool.conf", "pool.domain"),
-    "pool.store": ("pool.store", "pool.models", "pool.domain", "pool.conf", "pool.logs"),
+    "pool.store": ("pool.store", "pool.models", "pool.domain", "pool.conf", "pool.logs", "pool.failpoints"),
     "pool.engine": (
         "pool.engine",
         "pool.store",
@@ -21,6 +22,7 @@ MAY_IMPORT = {
         "pool.conf",
         "pool.registry",
         "pool.logs",
+        "pool.failpoints",
         "pool.adapters.tasks_api",
     ),
 }

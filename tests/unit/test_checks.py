@@ -105,6 +105,15 @@ def test_naive_times_are_an_error():
         assert ["pool.E005"] == ids(checks.check_time_zone(None))
 
 
+@pytest.mark.parametrize(("folder", "expected"), [("", ["pool.E007"]), ("/nowhere", ["pool.W004"])])
+def test_failpoints_are_refused_outside_tests(monkeypatch, folder, expected):
+    assert [] == checks.check_failpoints(None)
+    monkeypatch.setenv("POOL_FAILPOINTS_FOLDER", folder)
+    assert [] == checks.check_failpoints(None)
+    monkeypatch.setenv("POOL_FAILPOINTS", "before_send=kill9")
+    assert expected == ids(run_checks(tags=["pool"]))
+
+
 @pytest.mark.parametrize(
     ("path", "expected"),
     [

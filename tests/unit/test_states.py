@@ -7,13 +7,13 @@ from pool.domain.states import (
     EXECUTING,
     LIVE_NODES,
     TERMINAL,
-    TRANSITIONS,
     WAITING,
     JobStatus,
     NodeState,
     Outcome,
     WorkerState,
 )
+from pool.domain.transitions import BY_NAME, TABLE, TRANSITIONS, Guard, Need
 
 S = JobStatus
 
@@ -73,3 +73,44 @@ def test_words_fit_their_columns(words, longest):
 
 def test_live_nodes_are_those_that_may_hold_jobs():
     assert LIVE_NODES == set(NodeState) - {NodeState.STOPPED, NodeState.LOST}
+
+
+class TestTable:
+    def test_names_and_numbers_are_its_own(self):
+        assert len({row.name for row in TABLE}) == len({row.number for row in TABLE}) == len(TABLE)
+        assert {f"T{number}" for number in range(1, 24)} == {row.number for row in TABLE} - {"T10u"}
+
+    def test_only_the_holder_of_the_claim_moves_what_executes(self):
+        moving = [row for row in TABLE if row.sources & EXECUTING and (row.targets or row.removes)]
+        assert [row.name for row in moving if Guard.EPOCH not in row.guards] == []
+
+    def test_no_cancelled_job_goes_back_to_waiting(self):
+        back = [row for row in TABLE if row.sources & EXECUTING and row.targets & WAITING]
+        assert [row.name for row in back if Guard.NOT_CANCELLED not in row.guards] == []
+        assert [row.name for row in back] == ["release", "retry", "rescue unbegun", "rescue begun", "interrupt"]
+
+    def test_an_attempt_is_refunded_only_before_it_is_running(self):
+        refunding = [row for row in TABLE if Need.UNBEGUN in row.needs]
+        assert {frozenset({S.ASSIGNED})} == {row.sources for row in refunding}
+
+    def test_a_rescuer_takes_only_what_the_lost_node_held(self):
+        rescuing = [row for row in TABLE if Need.OWNER_GONE in row.needs]
+        assert rescuing == [row for row in TABLE if Guard.OWNER in row.guards]
+        assert len(rescuing) == 2
+
+    def test_only_finished_jobs_are_removed(self):
+        assert [("prune", TERMINAL)] == [(row.name, row.sources) for row in TABLE if row.removes]
+
+    def test_one_way_leads_to_each_good_end(self):
+        assert ["complete"] == [row.name for row in TABLE if S.COMPLETED in row.targets]
+        assert ["claim"] == [row.name for row in TABLE if S.ASSIGNED in row.targets]
+        assert ["start"] == [row.name for row in TABLE if S.RUNNING in row.targets]
+
+    def test_moves_are_its_sources_by_its_targets(self):
+        retry = BY_NAME["retry"]
+        assert retry.moves == {
+            (S.ASSIGNED, S.PENDING),
+            (S.ASSIGNED, S.SCHEDULED),
+            (S.RUNNING, S.PENDING),
+            (S.RUNNING, S.SCHEDULED),
+        }

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from pool.domain.jobs import ClaimedJob, Ended, Failure, Verdict
 from pool.domain.retry import Backoff
-from pool.domain.states import EXECUTING, TERMINAL, TRANSITIONS, JobStatus, Outcome
+from pool.domain.states import EXECUTING, TERMINAL, JobStatus, Outcome
+from pool.domain.transitions import TRANSITIONS
 from pool.domain.verdict import MAX_INTERRUPTIONS, expired, judge
 
 S = JobStatus

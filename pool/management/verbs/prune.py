@@ -1,7 +1,6 @@
 """`pool prune`: delete at once what is past its retention. The clerk of every node does the same every minute."""
 
 import math
-import time
 from argparse import Namespace
 
 from django.core.management.base import CommandParser
@@ -32,8 +31,8 @@ def prune_all() -> int:
     config = get_config()
     db = Database(config.database, LOCK_WAIT_MS)
     try:
-        total = prune(db, time.time(), config, go_s=math.inf)
-        prune_snapshots(db, time.time(), config)
+        total = prune(db, db.wall(), config, go_s=math.inf)
+        prune_snapshots(db, db.wall(), config)
     finally:
         db.close()
     return total

@@ -1,0 +1,18 @@
+"""What belongs to a site is told from strangers, also when a number comes round again."""
+
+import sys
+
+from tests.acceptance.processes import Process, members, wait_for
+
+
+def test_a_stranger_with_the_number_of_a_session_of_ours_does_not_belong(tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    program = [sys.executable, "-c", "import os, signal; os.chdir('/'); print('there', flush=True); signal.pause()"]
+    process = Process(program, {}, elsewhere, tmp_path / "log")
+    try:
+        wait_for(lambda: "there" in process.said(), what="the program to leave its folder")
+        assert [process.pid] == members(tmp_path, {process.pid: process.started})
+        assert [] == members(tmp_path, {process.pid: "1"})
+    finally:
+        process.kill()
