@@ -127,7 +127,7 @@ class Postgres:
     def _execute(self, statement: str) -> None:
         import psycopg
 
-        with psycopg.connect(_for_libpq(self.server), autocommit=True) as connection:
+        with psycopg.connect(for_libpq(self.server), autocommit=True) as connection:
             connection.execute(statement.encode())
 
 
@@ -135,7 +135,7 @@ def database(kind: str, folder: Path, server: str = "") -> Database:
     return Postgres(folder, server) if kind == POSTGRES else Sqlite(kind, folder)
 
 
-def _for_libpq(url: str) -> str:
+def for_libpq(url: str) -> str:
     """libpq knows fewer schemes than Django's URLs do."""
     parts = urlsplit(url)
     return urlunsplit(parts._replace(scheme="postgresql", query=urlencode(parse_qsl(parts.query))))

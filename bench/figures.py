@@ -11,6 +11,7 @@ from statistics import median
 
 from bench.databases import POSTGRES, SQLITE, SQLITE_NORMAL
 from bench.pages import PLACES
+from bench.variants import ASPECTS, VARIANTS
 
 Bound = tuple[float, float]
 """At least (or at most), and the aim."""
@@ -123,6 +124,11 @@ FIGURES = (
     Figure("unwatched", "drain of 150,000 jobs, nobody watches", "jobs/s"),
     Figure("watched", "the same with the overview open", "jobs/s"),
     Figure("watched_cost", "so the open page costs", "%", {ANY: (5, 1)}),
+    *(
+        Figure(f"{variant.key}_{aspect}", f"{variant.what}: {what}", unit)
+        for variant in VARIANTS
+        for aspect, (what, unit) in ASPECTS.items()
+    ),
 )
 
 BY_KEY = {figure.key: figure for figure in FIGURES}

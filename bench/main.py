@@ -20,7 +20,7 @@ from typing import Any
 
 from rich.console import Console
 
-from bench import databases, machine
+from bench import chaos, databases, machine
 from bench.databases import KINDS, SQLITE_NORMAL, TITLES
 from bench.figures import BY_KEY, Taken
 from bench.measures.listed import BY_NAME, MEASURES, Measure
@@ -38,6 +38,9 @@ def run(arguments: Sequence[str]) -> int:
     except SystemExit as leave:
         return int(leave.code or 0)
     try:
+        if options.chaos:
+            with terminable():
+                return chaos.run(options)
         with terminable(), temporary_folder(options.folder) as folder:
             report = Bench(options, folder).run()
     except KeyboardInterrupt:
@@ -70,6 +73,10 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--profile", type=_measure, metavar="NAME", help="take this measure once, with the node under cProfile"
     )
+    made.add_argument(
+        "--chaos", type=_minutes, metavar="MINUTES", help="kill random processes under load instead, and count effects"
+    )
+    made.add_argument("--seed", type=int, help="of the chaos: have a former run again")
     return made
 
 
@@ -216,6 +223,16 @@ def _folder(text: str) -> Path:
     if not Path(text).is_dir():
         raise argparse.ArgumentTypeError(f"there is no folder {text!r}")
     return Path(text).resolve()
+
+
+def _minutes(text: str) -> float:
+    try:
+        minutes = float(text)
+    except ValueError:
+        minutes = 0.0
+    if not 0 < minutes <= 1440:
+        raise argparse.ArgumentTypeError(f"it must be a number of minutes up to 1440, not {text!r}")
+    return minutes
 
 
 def _server(url: str) -> str:
