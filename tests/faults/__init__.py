@@ -1,0 +1,1 @@
+"""Faults of the catalogue in docs/delivery.md that no test of a single part shows: real processes, real databases."""
