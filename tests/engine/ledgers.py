@@ -26,5 +26,7 @@ def write(path: str, what: str, job: str, attempt: int) -> None:
 def read(path: Path) -> list[Line]:
     if not path.exists():
         return []
-    rows = [line.split() for line in path.read_text().splitlines()]
+    # What comes after the last end of a line is just being written.
+    whole = path.read_text().rpartition("\n")[0]
+    rows = [line.split() for line in whole.splitlines()]
     return [Line(what, job, int(attempt), int(pid)) for what, job, attempt, pid in rows]

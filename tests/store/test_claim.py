@@ -175,15 +175,14 @@ def test_a_claim_reads_the_head_of_each_queue_in_its_order(alias, database, clai
 
 def test_what_was_picked_is_found_by_its_key_whatever_statistics_say(alias, database):
     """They may be of a time when nothing waited; the index of what waits then looks like the shorter way."""
-    for _ in range(30):
-        put(alias, JobStatus.COMPLETED)
     if not database.is_sqlite:
+        for _ in range(30):
+            put(alias, JobStatus.COMPLETED)
         database.raw.execute("ANALYZE pool_job")
         plans = [plan_of(database, POSTGRES_CLAIM, (["default"], 10, 10, NODE))]
         plans.append(plan_of(database, POSTGRES_PROMOTE, (moment(0), 10)))
         assert all("using pool_job_pkey on pool_job j" in plan for plan in plans), plans
         return
-    database.raw.execute("ANALYZE")
     plans = [plan_of(database, SQLITE_CLAIM.replace("{heads}", SQLITE_HEAD), (NODE, "default", 10, 10))]
     plans.append(plan_of(database, SQLITE_PROMOTE, ("2026", 10)))
     assert all("SEARCH pool_job USING INDEX sqlite_autoindex_pool_job_1 (id=?)" in plan for plan in plans), plans

@@ -22,7 +22,7 @@ STORE = Path(pool.store.__file__).parent
 KEPT = ("job_id", "epoch", "outcome")
 WRITES = re.compile(r"\b(UPDATE|DELETE FROM)\s+\"?pool_job\"?\s")
 NESTED = re.compile(r"\([^()]*\)")
-STATE_GUARD = re.compile(r"\bstatus\"?\s*(=|IN)\s")
+STATE_GUARD = re.compile(r"\bstatus\"?\s*(\|\| ''\s*)?(=|IN)\s")
 
 
 def scenes_of(verb, status):
