@@ -122,7 +122,7 @@ class Service:
 
     def _left(self) -> list[int]:
         """Whoever works in the folder of the main process: nobody else does, and a pid or session may come again."""
-        return members(self.peer.main_folder, ())
+        return members(self.peer.main_folder, {})
 
 
 class ServiceMonkey(Monkey):

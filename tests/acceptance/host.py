@@ -63,7 +63,7 @@ class Host:
     def __exit__(self, *_: object) -> None:
         for process in self.processes:
             process.kill()
-        wait_for(lambda: not members(self.folder, ()), what="the project's processes to end")
+        wait_for(lambda: not members(self.folder, {}), what="the project's processes to end")
         shutil.rmtree(self.folder)
 
     def install(self, wheel: Path) -> None:

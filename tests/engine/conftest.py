@@ -45,9 +45,10 @@ def sites() -> Iterator[dict[str, EngineSite]]:
         site.close()
 
 
-def fresh(sites: dict[str, EngineSite], database: str) -> Iterator[EngineSite]:
+def fresh(sites: dict[str, EngineSite], database: str, **variables: str) -> Iterator[EngineSite]:
+    """The site of a database, empty; made with these variables when there is none yet."""
     if database not in sites:
-        sites[database] = EngineSite(database)
+        sites[database] = EngineSite(database, **variables)
     yield sites[database]
     sites[database].reset()
 

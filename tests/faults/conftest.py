@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.engine.conftest import DATABASES, leaves_nothing, sites
+from tests.engine.conftest import DATABASES, fresh, leaves_nothing, sites
 from tests.engine.engine_site import EngineSite
 
 __all__ = ["leaves_nothing", "sites"]
@@ -12,26 +12,19 @@ __all__ = ["leaves_nothing", "sites"]
 MODULES = {"POOL_TASK_MODULES": "tests.engine.tasks,tests.faults.worker_tasks"}
 
 
-def fresh(sites: dict[str, EngineSite], database: str) -> Iterator[EngineSite]:
-    if database not in sites:
-        sites[database] = EngineSite(database, **MODULES)
-    yield sites[database]
-    sites[database].reset()
-
-
 @pytest.fixture
 def site(sites: dict[str, EngineSite]) -> Iterator[EngineSite]:
     """A site for the test alone, on SQLite: no process runs, no row is there."""
-    yield from fresh(sites, "sqlite")
+    yield from fresh(sites, "sqlite", **MODULES)
 
 
 @pytest.fixture(params=DATABASES)
 def site_on_both(request: pytest.FixtureRequest, sites: dict[str, EngineSite]) -> Iterator[EngineSite]:
     """The same, once on each database."""
-    yield from fresh(sites, request.param)
+    yield from fresh(sites, request.param, **MODULES)
 
 
 @pytest.fixture
 def on_postgres(sites: dict[str, EngineSite]) -> Iterator[EngineSite]:
     """The same, on PostgreSQL."""
-    yield from fresh(sites, "postgresql")
+    yield from fresh(sites, "postgresql", **MODULES)
