@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 from pool.domain.config_rules import Problems, contradictions, read_environment, read_mapping
 from pool.domain.errors import InvalidConfig
+from pool.domain.kinds import KINDS
 from pool.domain.setting import (
     BODY_BYTES,
     BUFFER_BYTES,
@@ -38,8 +39,23 @@ PRESETS: dict[str, dict[str, Any]] = {
         "timeout_s": 15.0,
         "max_jobs_per_worker": 1000,
         "recycle_threshold": 1000,
+        "max_waiting": 5000,
+        "backpressure_at": 0.95,
+        "idle_timeout_s": 60.0,
+        "scale_up_at": 0.8,
+        "scale_down_at": 0.2,
+        "scale_up_cooldown_s": 5.0,
+        "scale_down_cooldown_s": 30.0,
     },
-    "memory-intensive": {"min_workers": 2, "max_workers": 4, "timeout_s": 300.0, "worker_max_rss_mb": 1024},
+    "memory-intensive": {
+        "min_workers": 2,
+        "max_workers": 4,
+        "timeout_s": 300.0,
+        "worker_max_rss_mb": 1024,
+        "idle_timeout_s": 300.0,
+        "scale_up_at": 0.6,
+        "scale_down_at": 0.3,
+    },
 }
 
 
@@ -55,8 +71,16 @@ class PoolConfig:
     task_modules: tuple[str, ...] = setting(
         (), "modules", "Modules with tasks, besides tasks.py of the installed apps."
     )
+    schedule_functions: tuple[str, ...] = setting(
+        (),
+        "names",
+        "Functions that schedules may name, as tasks: shop.reports.nightly, or shop.reports.* for all of a module.",
+    )
     library_roots: tuple[str, ...] = setting(
         (), "paths", "Folders that built-in tasks may read; / opens all. `pool demo` grants its own folder."
+    )
+    library_hosts: tuple[str, ...] = setting(
+        (), "hosts", "Hosts that built-in tasks may send requests to, as in api.example.com or localhost:8000."
     )
     run_dir: str = setting("", "path", "Folder of sockets, pid and slot files; empty: var/run of the project.")
 
@@ -67,6 +91,71 @@ class PoolConfig:
         8, "processes", "Never more workers than this; raised to `workers` when that is larger.", 1, WORKER_CEILING
     )
     queues: tuple[str, ...] = setting((), "names", "Queues the nodes of this project serve; empty: all.")
+
+    # Kinds of workers
+    worker_kinds: tuple[str, ...] = setting(
+        (),
+        "kinds",
+        "general, compute, io or memory for each worker, from the first on; all others are general.",
+        choices=KINDS,
+    )
+    capabilities: tuple[str, ...] = setting(
+        (),
+        "names",
+        "What the workers of this node offer beside their kind, to jobs that require it; kind:name for one kind.",
+    )
+    isolation: str = setting(
+        "worker",
+        "level",
+        "worker: jobs share a process, one after the other; process: each has its own.",
+        choices=("worker", "process"),
+    )
+    worker_class: str = setting("", "path", "A class of yours, derived from pool.engine.worker.Worker.")
+    middleware: tuple[str, ...] = setting(
+        (), "paths", "Functions of yours that give each attempt a context manager to run in, the outermost first."
+    )
+    max_streams: int = setting(100, "jobs", "Most async jobs an io worker runs at a time.", 1, 1000)
+    io_threads: int = setting(128, "threads", "Most threads for blocking calls in an io worker.", 1, 1000)
+    compute_nice: int = setting(19, "levels", "How far compute workers step back for other processes.", 0, 19)
+    cpu_affinity: bool = setting(False, "switch", "Compute workers keep to one CPU each.")
+    gc_pressure: float = setting(0.8, "fraction", "Memory workers free what they can above this use of memory.", 0, 1)
+    worker_address_space_mb: int = setting(0, "MB", "Address space a worker may map; 0: no limit.")
+
+    # Which worker, and when
+    routing: str = setting(
+        "least-loaded",
+        "strategy",
+        "How the worker of a job is chosen.",
+        choices=("round-robin", "least-loaded", "capability-based", "predictive"),
+    )
+    affinity_patterns: tuple[str, ...] = setting(
+        (),
+        "patterns",
+        "Kinds of workers, or workers, by task name: shop.tasks.*=compute or shop.*=w3; the first that fits counts.",
+    )
+    exploration: float = setting(
+        0.05, "fraction", "Share of the jobs with which `predictive` tries workers it knows little of.", 0, 1
+    )
+    starvation_after_s: float = seconds(60.0, "Jobs that waited so long get a share of the starts at any priority.")
+    starvation_share: float = setting(0.05, "fraction", "That share; 0: none.", 0, 1)
+    max_waiting: int = setting(0, "jobs", "Most jobs a queue takes when its row says nothing; 0: any.", 0, 10**9)
+    backpressure_at: float = setting(0.9, "fraction", "How full a queue is when its producers are slowed down.", 0, 1)
+    backpressure_pause_ms: float = setting(
+        100.0, "milliseconds", "Longest pause of a producer, when its queue is all but full.", 0, 10_000
+    )
+
+    # The number of workers
+    autoscaling: bool = setting(True, "switch", "The number of workers follows the load.")
+    scale_up_at: float = setting(0.7, "fraction", "Use of the workers above which there are more.", 0, 1)
+    scale_down_at: float = setting(0.3, "fraction", "Use of the workers below which there are fewer.", 0, 1)
+    scale_every_s: float = seconds(5.0, "How often that is judged.", 0.1, 3600)
+    scale_up_cooldown_s: float = seconds(30.0, "Between two steps up.", most=DAY_S)
+    scale_down_cooldown_s: float = seconds(60.0, "Between any step and one down.", most=DAY_S)
+    idle_timeout_s: float = seconds(300.0, "A worker above the minimum that was idle for so long retires.", most=DAY_S)
+    wait_target_ms: float = setting(
+        0.0, "milliseconds", "There are more workers while p95 of the wait is above this; 0: no target."
+    )
+    scale_hold_s: float = seconds(600.0, "A size set by hand stays for so long.", most=30 * DAY_S)
 
     # Attempts
     timeout_s: float = seconds(
@@ -120,6 +209,24 @@ class PoolConfig:
     lease_s: float = seconds(30.0, "A node silent for so long loses its jobs to the others.", 0.2, 3600)
     start_timeout_s: float = seconds(30.0, "A worker must be ready within this time.", 0.1, 3600)
 
+    health_checks: bool = setting(True, "switch", "Workers are asked for signs of life and replaced without.")
+    error_rate_alert: float = setting(
+        0.1, "fraction", "Share of failed attempts of a worker that raises an alert.", 0, 1
+    )
+    late_after_s: float = seconds(600.0, "A job that waits so long raises an alert.", 1)
+    dead_letters_alert: int = setting(10, "jobs", "New dead letters within an hour that raise an alert.", 1)
+    alert_webhook: str = setting(
+        "", "URL", "Alerts are posted there as JSON, when they open and when they resolve; shown nowhere.", secret=True
+    )
+    alert_webhook_header: str = setting(
+        "", "header", "Sent with it, as in Authorization: Bearer …; shown nowhere.", secret=True
+    )
+    alert_mail: tuple[str, ...] = setting((), "addresses", "And mailed there, by Django's own mail settings.")
+    alert_clear_s: float = seconds(
+        120.0, "An alert is over when it was clear for so long; what comes back before is the same alert."
+    )
+    alert_repeat_s: float = seconds(3600.0, "An alert that stays is told again after so long; 0: never.")
+
     # Ends of a job and of the pool
     flag_grace_s: float = seconds(1.0, "Timeout and cancel: time between the flag and the exception.", most=3600)
     exception_grace_s: float = seconds(4.0, "Timeout and cancel: time between the exception and SIGTERM.", most=3600)
@@ -137,6 +244,10 @@ class PoolConfig:
         30.0, "A worker younger than this is not recycled for its number of jobs.", most=DAY_S
     )
     worker_max_rss_mb: int = setting(512, "MB", "A worker with more memory of its own is recycled; 0: no limit.")
+    worker_max_age_s: float = seconds(0.0, "A worker older than this is recycled once it is idle; 0: never.")
+    worker_growth_mb: int = setting(
+        0, "MB", "A worker is recycled when its memory rose by so much, higher after each of 5 looks; 0: never."
+    )
     restart_budget: int = setting(
         3, "deaths", "Workers that may die before their first completed job until the next start waits.", 0, 1000
     )

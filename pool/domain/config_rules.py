@@ -5,12 +5,15 @@ that a command, a system check and a log line can print it as it is. The environ
 """
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from functools import partial
 from typing import Any
 
 from pool.domain.errors import InvalidConfig
+from pool.domain.kinds import KINDS as WORKER_KINDS
+from pool.domain.kinds import read_patterns
 from pool.domain.setting import Setting
 
 MAX_SHOWN = 60
@@ -30,6 +33,10 @@ AT_LEAST: tuple[tuple[str, float, str], ...] = (
     ("keep_hours_s", 1, "keep_minutes_s"),
 )
 """(larger, times, smaller): the first setting must be at least so many times the last. 0 means no limit."""
+
+WEB_ADDRESS = re.compile(r"https?://[^\s/?#]+[!-~]*", re.IGNORECASE)
+HEADER = re.compile(r"[A-Za-z0-9-]+:[ -~]+")
+MAIL_ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")
 
 Problems = list[str]
 Reading = tuple[dict[str, Any], Problems]
@@ -78,7 +85,8 @@ def checked(source: str, setting: Setting, value: Any) -> Any:
     """The value as it is kept, or InvalidConfig with a sentence that starts with `source`."""
     result = KINDS[setting.type][0](setting, value)
     if result is None:
-        raise InvalidConfig(f"{source} must be {expected(setting)}, not {shown(value)}.")
+        given = "what was given" if setting.metadata["secret"] else shown(value)
+        raise InvalidConfig(f"{source} must be {expected(setting)}, not {given}.")
     return result
 
 
@@ -92,17 +100,47 @@ def parsed(source: str, setting: Setting, text: str) -> Any:
 
 def contradictions(values: Mapping[str, Any]) -> Problems:
     """Settings that are fine alone and impossible together."""
-    return [
-        f"POOL['{larger}'] ({values[larger]}) must be at least {'' if times == 1 else f'{times:g} times '}"
-        f"POOL['{smaller}'] ({values[smaller]})."
-        for larger, times, smaller in AT_LEAST
-        if values[larger] and values[larger] < times * values[smaller]
-    ]
+    return (
+        [
+            f"POOL['{larger}'] ({values[larger]}) must be at least {'' if times == 1 else f'{times:g} times '}"
+            f"POOL['{smaller}'] ({values[smaller]})."
+            for larger, times, smaller in AT_LEAST
+            if values[larger] and values[larger] < times * values[smaller]
+        ]
+        + _unreadable_patterns(values)
+        + _wrong_addresses(values)
+    )
+
+
+def _wrong_addresses(values: Mapping[str, Any]) -> Problems:
+    """Where alerts go. What is wrong with a secret is told without it."""
+    problems: Problems = []
+    if (url := values["alert_webhook"]) and not WEB_ADDRESS.fullmatch(url):
+        problems.append("POOL['alert_webhook'] must be an address that begins with https:// or http://.")
+    if (header := values["alert_webhook_header"]) and not HEADER.fullmatch(header):
+        problems.append("POOL['alert_webhook_header'] must be one header, as in 'Authorization: Bearer …'.")
+    wrong = next((address for address in values["alert_mail"] if not MAIL_ADDRESS.fullmatch(address)), None)
+    if wrong is not None:
+        problems.append(f"POOL['alert_mail'] takes mail addresses, not {shown(wrong)}.")
+    return problems
+
+
+def _unreadable_patterns(values: Mapping[str, Any]) -> Problems:
+    try:
+        read_patterns(values["affinity_patterns"])
+    except ValueError as error:
+        kinds = ", ".join(WORKER_KINDS)
+        return [
+            f"POOL['affinity_patterns'] takes texts like 'shop.tasks.*=compute' ({kinds}, or a worker "
+            f"as in 'shop.tasks.*=w3'), not {shown(str(error))}."
+        ]
+    return []
 
 
 def expected(setting: Setting) -> str:
     if choices := setting.metadata["choices"]:
-        return "one of " + ", ".join(f"'{choice}'" for choice in choices)
+        of = "a list of" if setting.type == tuple[str, ...] else "one of"
+        return f"{of} " + ", ".join(f"'{choice}'" for choice in choices)
     words = {bool: "True or False", str: "text", tuple[str, ...]: "a list of names"}
     if setting.type in words:
         return words[setting.type]
@@ -143,8 +181,11 @@ def as_text(setting: Setting, value: Any) -> str | None:
     return named.get(LEVEL_NAMES.get(value.upper(), value).casefold())
 
 
-def as_names(_: Setting, value: Any) -> tuple[str, ...] | None:
+def as_names(setting: Setting, value: Any) -> tuple[str, ...] | None:
     if not isinstance(value, list | tuple):
+        return None
+    choices = setting.metadata["choices"]
+    if choices and not all(name in choices for name in value):
         return None
     fine = all(isinstance(name, str) and name.strip() and len(name) <= MAX_NAME and "\0" not in name for name in value)
     return tuple(value) if fine else None

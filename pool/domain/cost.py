@@ -1,4 +1,4 @@
-"""What a job's usage cost, from its token counts."""
+"""What a job's usage cost, from its token counts, and what of it belongs to a part of the job."""
 
 from collections.abc import Mapping
 
@@ -13,3 +13,9 @@ def priced(usage: Mapping[str, float], per_million_input: float, per_million_out
         return dict(usage)
     cost = usage.get(INPUT, 0) * per_million_input + usage.get(OUTPUT, 0) * per_million_output
     return {**usage, COST: round(cost / MILLION, 6)}
+
+
+def left_of(usage: Mapping[str, float], part: Mapping[str, float]) -> dict[str, float]:
+    """What of the usage is not in that part of it."""
+    rests = {name: round(amount - part.get(name, 0), 9) for name, amount in usage.items()}
+    return {name: rest for name, rest in rests.items() if rest}

@@ -3,6 +3,8 @@
 The docstring is the default message. A job's failure is data (`pool.domain.verdict`), never one of these.
 """
 
+from uuid import UUID
+
 
 class PoolError(Exception):
     """Something in the pool went wrong."""
@@ -27,8 +29,40 @@ class InvalidOption(PoolError):
     """An option of the job is wrong."""
 
 
+class UnknownParent(InvalidOption):
+    """A job is to wait for another that does not exist."""
+
+    def __init__(self, child: UUID, parent: UUID) -> None:
+        super().__init__(f"depends_on names {parent}, and there is no job or batch with that id.")
+        self.child, self.parent = child, parent
+
+
 class JobNotFound(PoolError):
     """There is no job with this id."""
+
+
+class BatchNotFound(JobNotFound):
+    """There is no batch with this id."""
+
+
+class WorkerNotFound(PoolError):
+    """There is no such worker, or it has ended."""
+
+
+class ScheduleNotFound(PoolError):
+    """There is no schedule with this id."""
+
+
+class NoSchedules(ScheduleNotFound):
+    """Schedules are django-q2's: add "django_q" to INSTALLED_APPS."""
+
+
+class InvalidSchedule(PoolError):
+    """This schedule cannot be run as it is."""
+
+
+class AlertNotFound(PoolError):
+    """There is no such alert, or it is over."""
 
 
 class NotPossible(PoolError):
@@ -37,6 +71,16 @@ class NotPossible(PoolError):
 
 class QueueFull(PoolError):
     """The queue is at capacity. Try again later."""
+
+    def __init__(self, message: str | None = None, retry_after_s: int = 1) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class NotEquipped(PoolError):
+    """The worker lacks a library for this. Install the extra: pip install 'django-pool[library]'."""
+
+    retryable = False
 
 
 class NotReady(PoolError):
@@ -49,6 +93,10 @@ class AttemptFailed(PoolError):
 
 class WorkerLost(AttemptFailed):
     """The worker that executed the job died."""
+
+
+class NeighbourEnded(AttemptFailed):
+    """The worker had to be stopped because of another job that ran in it."""
 
 
 class NodeLost(AttemptFailed):
@@ -65,6 +113,10 @@ class NodeStopped(AttemptFailed):
 
 class JobExpired(AttemptFailed):
     """The job was not started before its expires_at."""
+
+
+class ParentFailed(AttemptFailed):
+    """A job that this one waited for did not end as it should."""
 
 
 class JobUndeliverable(AttemptFailed):

@@ -6,27 +6,9 @@ Pure. An event whose name is not known here reads as its name, so that an old pa
 from collections.abc import Mapping
 from typing import Any
 
-SENTENCES = {
-    "node.started": "Node started on {host}.",
-    "node.lost": "Node lost; {jobs} of its jobs given back.",
-    "database.recovered": "Node could write again after {seconds} s: {problem}.",
-    "worker.exited": "Worker ended: {how}.",
-    "pool.scaled": "Workers scaled from {from} to {to}.",
-    "pool.scale_requested": "{actor} asked for {size} workers.",
-    "pool.stop_requested": "{actor} asked the pool to stop.",
-    "pool.restart_requested": "{actor} asked for a restart of the workers.",
-    "job.submitted": "{actor} submitted a job.",
-    "jobs.submitted": "{actor} submitted {jobs} jobs.",
-    "token.revoked": "{actor} revoked a token of {user}.",
-    "job.cancelled": "{actor} cancelled a job.",
-    "job.cancel_requested": "{actor} asked to cancel a running job.",
-    "job.retried": "{actor} retried a job.",
-    "job.discarded": "{actor} discarded a dead letter.",
-    "jobs.retried": "{actor} retried {jobs} jobs.",
-    "jobs.discarded": "{actor} discarded {jobs} dead letters.",
-    "queue.paused": "{actor} paused queue {queue}.",
-    "queue.resumed": "{actor} resumed queue {queue}.",
-}
+from pool.domain.events import EVENTS
+
+SENTENCES = {event.name: event.sentence for event in EVENTS.values() if event.sentence}
 SOMEBODY = "Somebody"
 UNKNOWN = "–"
 
@@ -41,4 +23,5 @@ def in_words(name: str, actor: str, data: Mapping[str, Any]) -> str:
     sentence = SENTENCES.get(name)
     if sentence is None:
         return name.replace(".", " ").replace("_", " ").capitalize() + "."
-    return sentence.format_map(_Facts(data, actor=actor or SOMEBODY))
+    text = sentence.format_map(_Facts(data, actor=actor or SOMEBODY))
+    return f"{text[:-1]}: {data['why']}." if data.get("why") else text

@@ -4,17 +4,21 @@ Pure: built by `pool.store.status` from what the live nodes last wrote and from 
 always there; what nobody knows is None. Times are milliseconds, ages and uptime seconds, usage a fraction.
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
 from pool.domain import histogram
-from pool.domain.health import Condition, assess
+from pool.domain.alarms import NAMES
+from pool.domain.health import LATE_AFTER_S, Alert, Condition, assess
+from pool.domain.held import Line, line
 from pool.domain.histogram import UNKNOWN, Percentiles
 
 LIFE_COUNTERS = ("submitted", "completed", "failed", "cancelled", "timeout")
 GAUGES = ("pending", "scheduled", "blocked", "executing")
+WAITING = ("pending", "scheduled", "blocked")
 LATENCIES = {"latency": "total", "wait": "wait", "run": "run", "dispatch": "dispatch"}
 
 Tallies = Mapping[str, Mapping[str, int]]
@@ -33,12 +37,42 @@ class NodeFigures:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptAlert:
+    """An alert that is open by the table."""
+
+    alert: Alert
+    id: int
+    since: str
+    muted: bool
+    is_clear: bool = False
+    """The last look did not find it any more."""
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        return {"id": self.id, "since": self.since, "muted": self.muted}
+
+
+NOT_KEPT: Mapping[str, Any] = {"id": None, "since": None, "muted": False}
+"""Of an alert that no clerk has seen yet, or that is none for people to be woken by."""
+
+
+@dataclass(frozen=True, slots=True)
 class QueueView:
     """A queue beside its counters."""
 
     paused: bool = False
     oldest_age: float | None = None
     """Seconds that its oldest job has waited beyond its time."""
+    weight: float = 1.0
+    max_waiting: int | None = None
+    """Most jobs that may wait in it, wherever that is set; None: any."""
+    max_running: int | None = None
+    rate: float | None = None
+    burst: int | None = None
+    tight_at: float = 1.0
+    """How full it is when its producers are slowed down."""
+    open_s: float = math.inf
+    """Seconds for which its rate has let a job start; below 0: until it does."""
 
 
 def pool_figures(
@@ -47,8 +81,13 @@ def pool_figures(
     tallies: Tallies,
     queues: Mapping[str, QueueView],
     mute: Sequence[str] = (),
+    kept: Sequence[KeptAlert] = (),
+    late_after_s: float = LATE_AFTER_S,
 ) -> dict[str, Any]:
-    """Build the whole from its sources. `mute` are sentences about living nodes that write no figures."""
+    """Build the whole from its sources.
+
+    `mute` are sentences about living nodes that write no figures, `kept` the alerts that are open by the table.
+    """
     pool, workers, tasks = _pool(nodes), _workers(nodes), _tasks(nodes, tallies)
     performance, resources = _performance(nodes), _resources(nodes)
     return {
@@ -60,14 +99,18 @@ def pool_figures(
         "queue": _queue(nodes, tallies, queues),
         "health": _health(
             nodes,
+            kept,
             mute=mute,
+            late_after_s=late_after_s,
             size=pool["size"],
             workers=workers["total"],
             unhealthy=workers["unhealthy"],
             shutting_down=pool["shutting_down"],
             memory=resources["memory"]["usage"],
             paused={name: tallies.get(name, {}).get("pending", 0) for name, queue in queues.items() if queue.paused},
-            oldest={name: age for name, queue in queues.items() if not queue.paused and (age := queue.oldest_age)},
+            lines=_lines(tallies, queues),
+            uptime_s=pool["uptime"] or 0.0,
+            full=_full(tallies, queues),
             is_idle=tasks["throughput"] == 0 and performance["latency"]["p50"] is None,
         ),
     }
@@ -95,6 +138,17 @@ def _pool(nodes: Sequence[NodeFigures]) -> dict[str, Any]:
         "initialized": bool(pools) and all(pool.get("initialized") for pool in pools),
         "shutting_down": bool(pools) and all(pool.get("shutting_down") for pool in pools),
         "uptime": max((pool.get("uptime", 0.0) for pool in pools), default=None),
+        "scaling": _scaling([pool.get("scaling", {}) for pool in pools]),
+    }
+
+
+def _scaling(nodes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What the size goes by: `held` while any node holds what was set by hand, for the longest of the times."""
+    modes = {node.get("mode") for node in nodes}
+    return {
+        "mode": next((mode for mode in ("held", "load", "off") if mode in modes), None),
+        "held_s": max((node["held_s"] for node in nodes if node.get("held_s")), default=None),
+        "why": next((node["why"] for node in nodes if node.get("why")), None),
     }
 
 
@@ -156,20 +210,53 @@ def _one_queue(nodes: Sequence[NodeFigures], name: str, tally: Mapping[str, int]
         "dlq": tally.get("dead", 0),
         **{counter: tally.get(counter, 0) for counter in LIFE_COUNTERS},
         "paused": view.paused,
+        **limits_of(view, tally),
         "oldest_age": view.oldest_age,
         "avg_wait": _mean((wait.get("avg"), wait.get("jobs")) for wait in waits),
     }
 
 
-def _health(nodes: Sequence[NodeFigures], **known: Any) -> dict[str, Any]:
+def limits_of(view: QueueView, tally: Mapping[str, int]) -> dict[str, Any]:
+    """A queue's weight and limits, and how full it is."""
+    waiting = sum(tally.get(gauge, 0) for gauge in WAITING)
+    return {
+        "weight": view.weight,
+        "max_waiting": view.max_waiting,
+        "max_running": view.max_running,
+        "rate": view.rate,
+        "burst": view.burst,
+        "fullness": None if not view.max_waiting else round(max(waiting, 0) / view.max_waiting, 4),
+    }
+
+
+def _full(tallies: Tallies, queues: Mapping[str, QueueView]) -> dict[str, float]:
+    """Queues in which it is tight, and how full they are."""
+    found = {name: limits_of(queue, tallies.get(name, {}))["fullness"] for name, queue in queues.items()}
+    return {name: full for name, full in found.items() if full is not None and full >= queues[name].tight_at}
+
+
+def _lines(tallies: Tallies, queues: Mapping[str, QueueView]) -> dict[str, Line]:
+    """The open queues in which jobs wait."""
+    return {
+        name: line(age, tallies.get(name, {}).get("executing", 0), queue.max_running, queue.rate, queue.open_s)
+        for name, queue in queues.items()
+        if not queue.paused and (age := queue.oldest_age)
+    }
+
+
+def _health(nodes: Sequence[NodeFigures], kept: Sequence[KeptAlert], **known: Any) -> dict[str, Any]:
     condition = Condition(
+        # Without a node there is no clerk either, and what stands there is of the past.
+        found=[one.alert for one in kept if one.alert.name in NAMES and not one.is_clear] if nodes else (),
         nodes=len(nodes),
         unready=sum(not node.data.get("ready") for node in nodes),
         problems=[str(problem) for node in nodes if (problem := node.data.get("problem"))],
         **known,
     )
     health = assess(condition)
-    return {"status": health.status, "capacity": health.capacity, "alerts": [asdict(alert) for alert in health.alerts]}
+    facts = {(one.alert.name, one.alert.subject): one.facts for one in kept}
+    alerts = [{**asdict(one), **facts.get((one.name, one.subject), NOT_KEPT)} for one in health.alerts]
+    return {"status": health.status, "capacity": health.capacity, "alerts": alerts}
 
 
 def _sum(values: Iterable[Any]) -> Any:

@@ -26,6 +26,11 @@ class ClaimedJob(msgspec.Struct, gc=False):
     run_at: float
     created_at: float
     expires_at: float | None
+    limit_key: str = ""
+    affinity: str = ""
+    requires: str | None = None
+    """JSON text of the capabilities that its worker must offer."""
+    batch: str | None = None
 
     @property
     def attempts_left(self) -> int:
@@ -65,6 +70,8 @@ class Ended(msgspec.Struct, frozen=True, gc=False):
     peak_rss: int | None = None
     usage: str | None = None
     retryable: bool = True
+    suspect: bool = False
+    """It ran beside others when their worker died, and any of them may be the reason."""
 
 
 class Verdict(msgspec.Struct, frozen=True, gc=False):
@@ -76,3 +83,5 @@ class Verdict(msgspec.Struct, frozen=True, gc=False):
     """The attempt does not count: it never began."""
     interrupted: bool = False
     lost: bool = False
+    lacks: str = ""
+    """The key under which it waits for a worker that offers what it requires."""

@@ -5,12 +5,14 @@ they were given through it as well. A wrong option raises `InvalidOption` with a
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum, StrEnum
 from typing import Any, Final, Literal
 
 from pool.domain.errors import InvalidOption, InvalidPayload
+from pool.domain.links import NO_LINKS, Links, read_callback, read_limits, read_parents, read_policy, read_unique
+from pool.domain.naming import MAX_NAME, check_name
 from pool.domain.payload import encode_value
 
 MIN_PRIORITY: Final = -100
@@ -18,14 +20,11 @@ MAX_PRIORITY: Final = 100
 PRIORITY_NAMES: Final = {"low": -50, "normal": 0, "high": 50, "critical": 100}
 MAX_ATTEMPTS: Final = 100
 MAX_TIMEOUT_S: Final = 30 * 86_400
-MAX_NAME: Final = 100
 MAX_TAG: Final = 50
 MAX_NAMES: Final = 20
 MAX_METADATA_BYTES: Final = 65_536
 MAX_METADATA_DEPTH: Final = 20
 BACKOFF_LIMITS: Final = {"base": (0, 86_400), "factor": (1, 100), "cap": (0, MAX_TIMEOUT_S), "jitter": (0, 1)}
-NOT_YET: Final = ("depends_on", "on_parent_failure", "unique_key", "on_success", "on_failure")
-"""Options of the public interface that this version refuses, because to ignore one would be worse."""
 
 
 class TaskKind(StrEnum):
@@ -71,11 +70,21 @@ class JobOptions:
     requires: Sequence[str] | None = ()
     metadata: Mapping[str, Any] | None = None
     tags: Sequence[str] | None = ()
+    depends_on: Any = None
+    on_parent_failure: str | None = None
+    unique_key: Any = None
+    on_success: Any = None
+    on_failure: Any = None
+    limit_key: str | None = ""
+    limit_running: int | None = None
+    limit_rate: float | None = None
 
     backoff_json: str | None = field(init=False, repr=False, compare=False, default=None)
     requires_json: str | None = field(init=False, repr=False, compare=False, default=None)
     metadata_json: str | None = field(init=False, repr=False, compare=False, default=None)
     tags_json: str | None = field(init=False, repr=False, compare=False, default=None)
+    links: Links | None = field(init=False, repr=False, compare=False, default=None)
+    """The job's ties to others; None for most jobs, which have none."""
 
     def __post_init__(self) -> None:
         """Check every option and put it into its one form."""
@@ -92,9 +101,28 @@ class JobOptions:
             "requires_json": _names("requires", self.requires, MAX_NAME),
             "metadata_json": _metadata(self.metadata),
             "tags_json": _names("tags", self.tags, MAX_TAG),
+            "links": self._links(),
         }
         for name, value in normal.items():
             object.__setattr__(self, name, value)
+
+    def _links(self) -> Links | None:
+        ties = (self.depends_on, self.on_parent_failure, self.unique_key, self.on_success, self.on_failure)
+        if not self.limit_key and all(tie is None for tie in (*ties, self.limit_running, self.limit_rate)):
+            return None
+        limit_key, running, rate = read_limits(self.limit_key, self.limit_running, self.limit_rate)
+        links = Links(
+            parents=read_parents(self.depends_on),
+            wants=read_policy(self.on_parent_failure),
+            unique=read_unique(self.unique_key),
+            on_success=read_callback("on_success", self.on_success),
+            on_failure=read_callback("on_failure", self.on_failure),
+            limit_key=limit_key,
+            limit_running=running,
+            limit_rate=rate,
+        )
+        # The policy alone ties a job to nobody.
+        return None if replace(links, wants=NO_LINKS.wants) == NO_LINKS else links
 
 
 def read_priority(value: Any) -> int:
@@ -111,15 +139,6 @@ def read_priority(value: Any) -> int:
         f"priority must be a whole number between {MIN_PRIORITY} and {MAX_PRIORITY}. "
         f"The names {', '.join(PRIORITY_NAMES)} stand for {', '.join(map(str, PRIORITY_NAMES.values()))}."
     )
-
-
-def check_name(option: str, value: Any, longest: int = MAX_NAME) -> str:
-    """Accept a short name that every page, log and database can show."""
-    if not isinstance(value, str) or not 0 < len(value) <= longest:
-        raise InvalidOption(f"{option} must be a text of 1 to {longest} characters.")
-    if not value.isprintable() or value != value.strip():
-        raise InvalidOption(f"{option} must hold printable characters only, and no space at its ends.")
-    return value
 
 
 def check_moment(option: str, value: Any) -> datetime | None:
@@ -141,13 +160,6 @@ def check_kind(value: Any) -> TaskKind:
         return TaskKind(value)
     except ValueError:
         raise InvalidOption(f"kind must be one of {', '.join(TaskKind)}.") from None
-
-
-def refuse_not_yet(given: Mapping[str, Any]) -> None:
-    """Refuse an option that this version does not have, rather than ignore it."""
-    for option in NOT_YET:
-        if given.get(option) is not None:
-            raise InvalidOption(f"{option} is not supported by this version.")
 
 
 def _label(option: str, value: Any) -> str:

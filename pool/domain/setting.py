@@ -43,9 +43,12 @@ class PerCpu(NamedTuple):
 
 
 def setting(default: T, unit: str, doc: str, least: float = 0, most: float = 1_000_000, **more: Any) -> T:
-    """Declare a setting. `choices` names the allowed texts, `env` a variable that is not called POOL_ and its name."""
-    facts = {"unit": unit, "doc": doc, "least": least, "most": most, "choices": ()} | more
-    return field(default=default, metadata=facts)
+    """Declare a setting. `choices` names the allowed texts, `env` a variable that is not called POOL_ and its name.
+
+    The value of one that is `secret` is shown nowhere.
+    """
+    facts = {"unit": unit, "doc": doc, "least": least, "most": most, "choices": (), "secret": False} | more
+    return field(default=default, repr=not facts["secret"], metadata=facts)
 
 
 def seconds(default: float, doc: str, least: float = 0, most: float = CENTURY_S) -> float:

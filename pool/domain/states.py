@@ -32,6 +32,18 @@ STACK = "stack"
 """The stream of a job's log that says where the job was when somebody looked; all others are what it said."""
 
 
+SILENT = "no sign of life"
+"""How the reason begins for which a silent worker is ended."""
+
+
+class ParentEnd(StrEnum):
+    """Which end of a parent lets its child go on; any other end cancels the child."""
+
+    SUCCESS = "success"
+    FAILURE = "failure"
+    ANY = "any"
+
+
 class Outcome(StrEnum):
     """How one attempt ended."""
 

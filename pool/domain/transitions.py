@@ -42,8 +42,12 @@ class Need(StrEnum):
     OWNER_GONE = "its node is dead, or silent for a whole lease"
     LATE = "its expires_at has passed"
     SET_BACK = "the clock that its pause was counted by was set back"
-    PARENTS_DONE = "all jobs it waits for are completed"
-    PARENT_FAILED = "a job it waits for is a dead letter or cancelled"
+    PARENTS_DONE = "all jobs it waits for ended as it wants"
+    PARENT_FAILED = "a job it waits for ended in another way"
+    KEY_FULL = "its limit key lets no further job start now"
+    KEY_FREE = "its limit key has room"
+    NO_WORKER = "no worker that offers what it requires has room"
+    WORKER_FREE = "a worker that offers what it requires has room"
 
 
 S, G, N = JobStatus, Guard, Need
@@ -111,6 +115,10 @@ TABLE: tuple[Transition, ...] = (
     _row("T21", "discard", DEAD_LETTERS, NOBODY, G.LISTED),
     _row("T22", "tell progress", {S.RUNNING}, NOBODY, G.EPOCH),
     _row("T23", "bring forward", {S.SCHEDULED}, NOBODY, G.CLAIMED, N.SET_BACK),
+    _row("T24", "hold", {S.PENDING}, {S.BLOCKED, S.SCHEDULED}, G.OPEN, N.KEY_FULL),
+    _row("T25", "wake", {S.BLOCKED}, {S.PENDING}, N.KEY_FREE),
+    _row("T26", "shelve", {S.ASSIGNED}, {S.BLOCKED}, G.EPOCH, G.NOT_CANCELLED, N.UNBEGUN, N.NO_WORKER),
+    _row("T27", "offer", {S.BLOCKED}, {S.PENDING}, N.WORKER_FREE),
 )  # fmt: skip
 
 BY_NAME = {row.name: row for row in TABLE}

@@ -27,7 +27,7 @@ def judge(ended: Ended, default: Backoff) -> Verdict:
     if outcome is Outcome.CANCELLED:
         return Verdict(JobStatus.CANCELLED, refund=ended.started_at is None)
     if outcome is Outcome.INTERRUPTED:
-        return _interrupted(job, began=ended.started_at is not None)
+        return _interrupted(job, began=ended.started_at is not None, suspect=ended.suspect)
     if outcome is Outcome.TIMEOUT:
         return _try_again(job, default) or Verdict(JobStatus.TIMEOUT)
     if outcome in (Outcome.CRASHED, Outcome.LOST, Outcome.MEMORY_LIMIT):
@@ -68,9 +68,10 @@ def _lost(job: ClaimedJob, default: Backoff) -> Verdict:
     return Verdict(JobStatus.SCHEDULED, delay_s=read_backoff(job.backoff, default).delay_s(job.losses), lost=True)
 
 
-def _interrupted(job: ClaimedJob, *, began: bool) -> Verdict:
+def _interrupted(job: ClaimedJob, *, began: bool, suspect: bool = False) -> Verdict:
+    """Unburnt, within limits. A suspect counts as lost: by that it has a process of its own from now on."""
     if not began:
         return Verdict(JobStatus.PENDING, refund=True)
     if job.interruptions >= MAX_INTERRUPTIONS and job.attempts_left <= 0:
         return Verdict(JobStatus.FAILED)
-    return Verdict(JobStatus.PENDING, interrupted=job.interruptions < MAX_INTERRUPTIONS)
+    return Verdict(JobStatus.PENDING, interrupted=job.interruptions < MAX_INTERRUPTIONS, lost=suspect)

@@ -36,6 +36,10 @@ class Window:
             histogram.take_away(self.counts, self._entries.popleft()[1])
             self._forget()
 
+    def since(self, at: float) -> Counts:
+        """Give the counts of the seconds that ended after that time."""
+        return histogram.merged(counts for ended, counts in self._entries if ended > at)
+
     def percentiles(self) -> Percentiles:
         if self._percentiles is None:
             self._percentiles = histogram.percentiles(self.counts)

@@ -14,7 +14,16 @@ MAY_IMPORT = {
     "pool.conf": ("pool.domain",),
     "pool.failpoints": (),
     "pool.logs": ("pool.conf", "pool.domain"),
-    "pool.store": ("pool.store", "pool.models", "pool.domain", "pool.conf", "pool.logs", "pool.failpoints"),
+    "pool.store": (
+        "pool.store",
+        "pool.models",
+        "pool.domain",
+        "pool.conf",
+        "pool.logs",
+        "pool.failpoints",
+        "pool.adapters.django_q",
+    ),
+    "pool.adapters.django_q": (),
     "pool.engine": (
         "pool.engine",
         "pool.store",
@@ -23,6 +32,8 @@ MAY_IMPORT = {
         "pool.registry",
         "pool.logs",
         "pool.failpoints",
+        "pool.firing",
+        "pool.signals",
         "pool.adapters.tasks_api",
     ),
 }

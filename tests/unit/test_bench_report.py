@@ -13,6 +13,7 @@ from bench.measures.idle import most_at_once
 from bench.measures.listed import MEASURES
 from bench.measures.plan import Plan, percentile
 from bench.measures.recovery import Note, read_notes, running
+from bench.measures.scheduling import SCHEDULING
 from bench.report import Broken, Report, number
 
 DRAIN, HAND_OVER, BOOT = BY_KEY["drain"], BY_KEY["hand_over"], BY_KEY["boot"]
@@ -47,6 +48,13 @@ def printed(table):
 )
 def test_a_figure_is_held_against_its_bound_in_the_direction_the_bound_has(figure, value, mark):
     assert figure.mark(SQLITE, value) is mark
+
+
+def test_where_nothing_may_go_wrong_less_is_better():
+    stuck = BY_KEY["graph_stuck"]
+    assert [Mark.AIM, Mark.MISSED] == [stuck.mark(SQLITE, value) for value in (0, 1)]
+    (table,) = Report({}, [Taken(SQLITE, "graph", stuck, [0.0])], [], 1.0).tables()
+    assert "≤ 0" in printed(table)
 
 
 def test_a_bound_may_differ_by_database():
@@ -139,3 +147,9 @@ def test_without_arguments_everything_is_measured():
 def test_wrong_arguments_are_told_and_exit_with_2(wrong, capsys):
     assert run(wrong) == 2
     assert "error" in capsys.readouterr().err
+
+
+def test_the_schedulers_measures_are_taken_instead_of_the_rest_or_by_name():
+    assert parser().parse_args(["--scheduling"]).only == list(SCHEDULING)
+    assert parser().parse_args(["--only", "fair,drain"]).only == [SCHEDULING[0], MEASURES[1]]
+    assert not {measure.name for measure in SCHEDULING} & {measure.name for measure in MEASURES}

@@ -8,7 +8,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 from django.test import override_settings
 
-from pool import checks, conf
+from pool import checks, conf, registry
 from pool.backend import PoolBackend
 
 FINE = checks.lacking_options({}) | {"timeout": 20}
@@ -140,3 +140,22 @@ def test_without_knox_the_start_ends_with_a_sentence(monkeypatch):
     monkeypatch.setattr(apps, "is_installed", {"knox": False}.get)
     with pytest.raises(ImproperlyConfigured, match='add "knox" to INSTALLED_APPS'):
         apps.get_app_config("pool").import_models()
+
+
+@pytest.fixture
+def forgotten():
+    """The tasks are looked for anew, now and after the test."""
+    registry.discover.cache_clear()
+    yield
+    registry.discover.cache_clear()
+
+
+@pytest.mark.usefixtures("forgotten")
+def test_tasks_that_cannot_be_loaded_are_an_error_of_a_deployment(tmp_path, monkeypatch):
+    (tmp_path / "tasks_that_break.py").write_text("raise RuntimeError('no such thing')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with override_settings(POOL={"task_modules": ["tasks_that_break"]}):
+        (found,) = [one for one in run_checks(tags=["pool"], include_deployment_checks=True) if one.id == "pool.E008"]
+        assert "The tasks cannot be loaded: RuntimeError: no such thing" == found.msg
+        assert "pool.E008" not in ids(run_checks(tags=["pool"])), "status and stop work without the tasks"
+    assert [] == checks.check_tasks(None)

@@ -146,6 +146,65 @@ def test_sizes_follow_the_machine_within_what_was_asked_for(values, cpus, sizes)
     assert sizes == (config.workers, config.min_workers, config.max_workers)
 
 
+PROMISED = {
+    "default": {
+        "timeout_s": 30.0,
+        "max_attempts": 4,
+        "worker_max_rss_mb": 512,
+        "max_jobs_per_worker": 100,
+        "recycle_threshold": 500,
+        "max_waiting": 0,
+        "backpressure_at": 0.9,
+        "idle_timeout_s": 300.0,
+        "scale_every_s": 5.0,
+        "scale_up_at": 0.7,
+        "scale_down_at": 0.3,
+        "scale_up_cooldown_s": 30.0,
+        "scale_down_cooldown_s": 60.0,
+        "routing": "least-loaded",
+        "restart_budget": 3,
+        "restart_cooldown_s": 5.0,
+        "unhealthy_after_s": 5.0,
+        "replace_after_s": 10.0,
+        "lease_s": 30.0,
+        "error_rate_alert": 0.1,
+        "max_streams": 100,
+        "compute_nice": 19,
+        "gc_pressure": 0.8,
+        "drain_s": 60.0,
+    },
+    "high-throughput": {
+        "min_workers": 4,
+        "max_workers": 8,
+        "timeout_s": 15.0,
+        "max_jobs_per_worker": 1000,
+        "recycle_threshold": 1000,
+        "max_waiting": 5000,
+        "backpressure_at": 0.95,
+        "idle_timeout_s": 60.0,
+        "scale_up_at": 0.8,
+        "scale_down_at": 0.2,
+        "scale_up_cooldown_s": 5.0,
+        "scale_down_cooldown_s": 30.0,
+    },
+    "memory-intensive": {
+        "min_workers": 2,
+        "max_workers": 4,
+        "timeout_s": 300.0,
+        "worker_max_rss_mb": 1024,
+        "idle_timeout_s": 300.0,
+        "scale_up_at": 0.6,
+        "scale_down_at": 0.3,
+    },
+}
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_each_preset_has_the_values_that_users_were_told(name):
+    config = PoolConfig.from_mapping({"preset": name}, cpus=4)
+    assert PROMISED[name] == {key: getattr(config, key) for key in PROMISED[name]}
+
+
 @pytest.mark.parametrize("name", PRESETS)
 def test_each_preset_is_valid(name):
     assert name == PoolConfig.from_mapping({"preset": name}, cpus=4).preset

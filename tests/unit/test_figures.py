@@ -146,6 +146,10 @@ def test_problem_of_a_node_becomes_an_alert() -> None:
         "name": "node_problem",
         "level": "warning",
         "message": "The disk is full.",
+        "subject": "The disk is full.",
+        "id": None,
+        "since": None,
+        "muted": False,
     }
 
 

@@ -1,6 +1,14 @@
 """When the pool is well."""
 
-from pool.domain.health import Condition, Health, Level, Status, assess
+import math
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pool.domain.health import STUCK_AFTER_S, Condition, Health, Level, Status, assess
+from pool.domain.held import HANDED_ON_S, Line, line
 
 
 def names(health: Health) -> list[str]:
@@ -67,8 +75,8 @@ def test_memory_nearly_full_degrades() -> None:
 
 
 def waiting(seconds: float, *, is_idle: bool) -> Health:
-    oldest = {"mail": seconds, "images": 1.0}
-    return assess(Condition(nodes=1, size=2, workers=2, unhealthy=0, oldest=oldest, is_idle=is_idle))
+    lines = {"mail": Line(seconds), "images": Line(1.0)}
+    return assess(Condition(nodes=1, size=2, workers=2, unhealthy=0, lines=lines, is_idle=is_idle))
 
 
 def test_pool_in_which_jobs_wait_and_none_ends_is_degraded() -> None:
@@ -86,5 +94,89 @@ def test_jobs_that_wait_for_long_are_told_of_while_others_end() -> None:
 
 
 def test_nobody_is_told_that_jobs_wait_where_no_node_is() -> None:
-    condition = Condition(nodes=0, size=0, workers=0, unhealthy=0, oldest={"mail": 900.0}, is_idle=True)
+    condition = Condition(nodes=0, size=0, workers=0, unhealthy=0, lines={"mail": Line(900.0)}, is_idle=True)
     assert names(assess(condition)) == ["no_node"]
+
+
+# Jobs that a limit holds -------------------------------------------------------
+
+IDLE = Condition(nodes=1, size=2, workers=2, unhealthy=0, is_idle=True)
+LONG = 720.0
+
+
+def told(**lines: Line) -> list[tuple[str, str]]:
+    return [(alert.name, alert.message) for alert in assess(replace(IDLE, lines=lines)).alerts]
+
+
+@pytest.mark.parametrize(
+    ("held", "words"),
+    [
+        (line(LONG, 1, 1, None, math.inf), "its limit max_running 1 lets one at a time"),
+        (line(LONG, 4, 3, None, math.inf), "its limit max_running 3 lets 3 at a time"),
+        (line(LONG, 0, None, 0.01, -40.0), "its limit rate 0.01 lets one start every 1 min 40 s"),
+        (line(LONG, 0, None, 1.0, -0.5), "its limit rate 1 lets one start every 1 s"),
+        (line(LONG, 0, 9, 2.5, HANDED_ON_S - 1), "its limit rate 2.5 lets 2.5 start in a second"),
+    ],
+)
+def test_what_a_limit_holds_is_not_stuck_and_its_limit_is_named(held: Line, words: str) -> None:
+    assert [("late", f"The oldest job in queue 'reports' has waited 12 min; {words}.")] == told(reports=held)
+    assert [] == told(reports=replace(held, age_s=599.0))
+
+
+@pytest.mark.parametrize(
+    "free",
+    [
+        line(LONG, 0, 1, None, math.inf),
+        line(LONG, 7, None, None, math.inf),
+        line(LONG, 0, 3, 0.01, STUCK_AFTER_S),
+        line(LONG, 0, None, 0.01, math.inf),
+    ],
+)
+def test_a_limit_that_lets_jobs_start_is_no_excuse(free: Line) -> None:
+    assert ["stuck", "late"] == [name for name, _ in told(reports=free)]
+    assert not any("limit" in message for _, message in told(reports=free))
+
+
+def test_a_rate_that_has_just_let_a_job_start_gives_it_its_minute() -> None:
+    assert ["late"] == [name for name, _ in told(reports=line(LONG, 0, None, 0.01, STUCK_AFTER_S - 1))]
+
+
+def test_what_is_held_hides_nothing_that_is_not() -> None:
+    held = line(9000.0, 1, 1, None, math.inf)
+    (stuck,) = told(reports=held, mail=Line(90.0))[:1]
+    assert "stuck" == stuck[0]
+    assert stuck[1].startswith("The oldest job in queue 'mail' has waited 1 min, and no job ends.")
+    assert ("late", "The oldest job in queue 'mail' has waited 12 min.") in told(reports=held, mail=Line(LONG))
+
+
+def test_a_pool_that_has_just_started_or_stops_is_not_stuck() -> None:
+    waiting_for_long = replace(IDLE, lines={"mail": Line(500.0)})
+    assert ["stuck"] == names(assess(waiting_for_long))
+    assert [] == names(assess(replace(waiting_for_long, uptime_s=STUCK_AFTER_S - 1)))
+    assert ["shutting_down"] == names(assess(replace(waiting_for_long, shutting_down=True)))
+
+
+ages = st.floats(0, 1e5)
+queues = st.builds(
+    line,
+    ages,
+    st.integers(0, 5),
+    st.none() | st.integers(1, 5),
+    st.none() | st.floats(1e-3, 1e3),
+    st.just(math.inf) | st.floats(-1e4, 1e5),
+)
+
+
+@given(st.dictionaries(st.sampled_from("abcde"), queues), ages, st.booleans(), st.booleans())
+def test_only_what_might_have_started_for_a_minute_is_stuck(
+    lines: dict[str, Line], uptime_s: float, is_idle: bool, shutting_down: bool
+) -> None:
+    health = assess(replace(IDLE, lines=lines, uptime_s=uptime_s, is_idle=is_idle, shutting_down=shutting_down))
+    might = {name: one.vain_s for name, one in lines.items() if not one.limit and one.vain_s >= STUCK_AFTER_S}
+    stuck = [alert for alert in health.alerts if alert.name == "stuck"]
+    assert bool(stuck) == (bool(might) and is_idle and not shutting_down and uptime_s >= STUCK_AFTER_S)
+    for alert in stuck:
+        assert alert.message.split("'")[1] in {name for name in might if might[name] == max(might.values())}
+    late = [alert for alert in health.alerts if alert.name == "late"]
+    assert bool(late) == any(one.age_s >= IDLE.late_after_s for one in lines.values())
+    assert health.status is (Status.DEGRADED if stuck or shutting_down else Status.HEALTHY)

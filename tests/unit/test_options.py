@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pool.domain.errors import InvalidOption
-from pool.domain.options import NOT_YET, UNSET, JobOptions, TaskKind, check_kind, read_priority, refuse_not_yet
+from pool.domain.options import UNSET, JobOptions, TaskKind, check_kind, read_priority
 from pool.domain.retry import Backoff, read_backoff
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -165,13 +165,6 @@ def test_what_was_checked_is_what_is_stored_even_if_the_dict_changes_later():
     options = JobOptions(metadata=metadata)
     metadata["user"] = {2}
     assert '{"user":1}' == options.metadata_json
-
-
-@pytest.mark.parametrize("option", NOT_YET)
-def test_an_option_of_later_versions_is_refused_and_not_ignored(option):
-    with pytest.raises(InvalidOption, match=f"^{option} is not supported by this version\\.$"):
-        refuse_not_yet({option: []})
-    refuse_not_yet({option: None})
 
 
 def test_kinds_of_work_are_eight():

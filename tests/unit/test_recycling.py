@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pool.domain.recycling import RecycleLimits, why_recycle
+from pool.domain.recycling import LOOKS, Growth, RecycleLimits, why_recycle
 
 MB = 2**20
 LIMITS = RecycleLimits(soft_jobs=100, hard_jobs=500, min_age_s=30.0, max_rss=512 * MB)
@@ -42,3 +42,51 @@ def test_without_limits_nobody_is_replaced(jobs, age_s, rss, idle):
 def test_a_busy_worker_is_never_replaced_before_an_idle_one(jobs, age_s):
     busy = why_recycle(LIMITS, jobs=jobs, age_s=age_s, rss=None, idle=False)
     assert not busy or why_recycle(LIMITS, jobs=jobs, age_s=age_s, rss=None, idle=True)
+
+
+AGED = RecycleLimits(soft_jobs=0, hard_jobs=0, min_age_s=30.0, max_rss=0, max_age_s=60.0, max_growth=10 * MB)
+
+
+@pytest.mark.parametrize(
+    ("age_s", "idle", "growth", "reason"),
+    [
+        (59.9, True, 0, ""),
+        (60.0, True, 0, "60 s old, idle"),
+        (600.0, False, 0, ""),
+        (1.0, False, 10 * MB, "memory grew by 10 MB, with every look higher"),
+        (1.0, True, 10 * MB - 1, ""),
+    ],
+)
+def test_age_and_growth(age_s, idle, growth, reason):
+    assert why_recycle(AGED, jobs=1, age_s=age_s, rss=None, idle=idle, growth=growth) == reason
+
+
+def trend_of(*sizes: int) -> int:
+    growth = Growth()
+    for jobs, size in enumerate(sizes):
+        growth.note(jobs, size, at=jobs)
+        growth.note(jobs + 1, size + 1, at=jobs)
+        growth.note(jobs, size + 1, at=jobs + 0.5)
+    return growth.trend
+
+
+@pytest.mark.parametrize(
+    ("sizes", "trend"),
+    [
+        ([], 0),
+        ([1, 2, 3, 4, 5], 0),
+        ([1, 2, 3, 4, 5, 6], 5),
+        ([1, 2, 3, 4, 5, 6, 16], 14),
+        ([1, 2, 3, 3, 5, 6, 7], 0),
+        ([9, 2, 3, 4, 5, 6, 7], 5),
+        ([1, 9, 9, 9, 9, 9, 9], 0),
+    ],
+)
+def test_only_what_rises_each_time_is_a_trend(sizes, trend):
+    assert trend_of(*sizes) == trend
+
+
+@given(st.lists(st.integers(0, 1000), max_size=30))
+def test_a_trend_is_that_of_the_last_looks(sizes):
+    trend = trend_of(*sizes)
+    assert trend == 0 or trend == sizes[-1] - sizes[-LOOKS - 1] > 0

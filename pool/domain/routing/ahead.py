@@ -1,4 +1,4 @@
-"""Which worker gets which job, and how many jobs to hold ahead. Pure: workers are seats, time is microseconds of work.
+"""Jobs for workers that are all alike, least loaded first: the fast way, and what it is to hold ahead.
 
 A worker may hold jobs ahead only while the work in front of it is short: a few milliseconds altogether, and a job of
 which nothing is known goes to an idle worker alone. So a burst of tiny jobs travels in large batches, and no job
@@ -8,33 +8,8 @@ stands behind a long one while another worker is free.
 import heapq
 from collections.abc import Iterable, Sequence
 
-OVERHEAD_US = 20.0
-"""What a job costs beside its own run time: decoding, bookkeeping, encoding."""
-
-SMOOTHING = 0.2
-
 ONE_AHEAD_US = 20_000.0
 """A job expected to take no longer may have one more behind it, so that its worker does not wait for the database."""
-
-
-class Estimates:
-    """Running mean of the run time per task, in microseconds. Learns slow fast: a rise counts at once."""
-
-    def __init__(self) -> None:
-        self.by_task: dict[str, float] = {}
-
-    def learn(self, task: str, run_us: float) -> float:
-        """Note what a job took; what the next one is expected to cost."""
-        cost = run_us + OVERHEAD_US
-        known = self.by_task.get(task)
-        if known is not None and cost <= known * 8:
-            cost = known + (cost - known) * SMOOTHING
-        self.by_task[task] = cost
-        return cost
-
-    def of(self, task: str) -> float | None:
-        """Expected cost of one job of the task, or None while nothing is known."""
-        return self.by_task.get(task)
 
 
 class Seat:
@@ -68,7 +43,7 @@ def route(costs: Sequence[float | None], seats: Iterable[Seat], ahead_us: float)
             break
         seat = heap[0]
         expected = ahead_us if cost is None else cost
-        if seat.count and seat.load_us + expected > ahead_us and not (cost is not None and _takes_one(seat, cost)):
+        if seat.count and seat.load_us + expected > ahead_us and not (cost is not None and takes_one(seat, cost)):
             left.append(index)
             continue
         seat.taken.append(index)
@@ -89,11 +64,11 @@ def wanted(seats: Iterable[Seat], mean_us: float | None, ahead_us: float) -> int
             total += seat.count == 0 < seat.most
             continue
         room = min(int((ahead_us - seat.load_us) / mean_us), seat.most - seat.count)
-        least = seat.count < seat.most and (not seat.count or _takes_one(seat, mean_us))
+        least = seat.count < seat.most and (not seat.count or takes_one(seat, mean_us))
         total += max(room, int(least))
     return total
 
 
-def _takes_one(seat: Seat, cost: float) -> bool:
+def takes_one(seat: Seat, cost: float) -> bool:
     """Whether it may hold a job behind the one it executes although that is more work than it should have ahead."""
     return seat.count == 1 and seat.load_us <= ONE_AHEAD_US and cost <= ONE_AHEAD_US
