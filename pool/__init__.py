@@ -8,14 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pool.backend import enqueue_many, task
+    from pool.batches import batch
     from pool.results import get_job, wait
+    from pool.store.explain import explain
+    from pool.store.health import check_health
     from pool.store.operate import cancel, discard, pause, resume, retry, scale
     from pool.store.status import pool_status
 
 _HOME = {
+    "batch": "pool.batches",
     "cancel": "pool.store.operate",
+    "check_health": "pool.store.health",
     "discard": "pool.store.operate",
     "enqueue_many": "pool.backend",
+    "explain": "pool.store.explain",
     "get_job": "pool.results",
     "pause": "pool.store.operate",
     "pool_status": "pool.store.status",
@@ -27,9 +33,12 @@ _HOME = {
 }
 
 __all__ = [
+    "batch",
     "cancel",
+    "check_health",
     "discard",
     "enqueue_many",
+    "explain",
     "get_job",
     "pause",
     "pool_status",

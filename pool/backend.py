@@ -20,8 +20,11 @@ from pool.domain.errors import InvalidPayload, NotReady
 from pool.domain.ids import new_id, parse_id
 from pool.domain.options import UNSET
 from pool.domain.payload import encode_arguments
+from pool.linking import Entry, linked
 from pool.results import PoolResult, stored_result, waiting_result
-from pool.store.enqueue import BATCH, NewJob, enqueue_row, enqueue_rows
+from pool.store.enqueue import BATCH, enqueue_row, enqueue_rows
+from pool.store.linked import enqueue_linked
+from pool.store.new_job import NewBatch, NewJob
 
 __all__ = ["PoolBackend", "PoolTask", "enqueue_many", "pool_backend", "task"]
 
@@ -54,10 +57,15 @@ class PoolBackend(BaseTaskBackend):
             raise InvalidTask(f"The dotted name of a task may have {MAX_TASK_NAME} characters: {task.module_path}")
 
     def enqueue(self, task: Task, args: Any, kwargs: Any) -> PoolResult:
-        """Store one job in the caller's transaction, or at once when there is none."""
+        """Store one job in the caller's transaction, or at once when there is none.
+
+        When another job holds its unique key, nothing is stored and the result is that job's.
+        """
         self.require_known(task)
         job = self.new_job(task, args, kwargs, datetime.now(UTC))
-        enqueue_row(database_alias(), job)
+        stands = enqueue_row(database_alias(), job)
+        if stands != job.id:
+            return self.get_result(str(stands))
         result = waiting_result(self.alias, task, job, args, kwargs)
         # A listener that fails must not make the caller believe that there is no job.
         task_enqueued.send_robust(type(self), task_result=result)
@@ -70,10 +78,17 @@ class PoolBackend(BaseTaskBackend):
         for batch in _batches(calls):
             now = datetime.now(UTC)
             jobs = [self.numbered_job(task, call, now, len(ids) + index) for index, call in enumerate(batch)]
-            enqueue_rows(database_alias(), jobs)
-            ids += [job.id for job in jobs]
-            self._announce(task, jobs, batch)
+            stand = enqueue_rows(database_alias(), jobs)
+            ids += stand
+            self._announce(task, jobs, batch, stand)
         return ids
+
+    def enqueue_batch(self, batch: NewBatch, entries: Sequence[Entry]) -> list[UUID]:
+        """Store a batch with its jobs and callbacks in one transaction; return the ids that stand for the jobs."""
+        stand = enqueue_linked(database_alias(), [entry.job for entry in entries], batch)
+        for entry, id in zip(entries, stand, strict=True):
+            self._announce(entry.task, [entry.job], [(entry.args, entry.kwargs)], [id])
+        return stand
 
     def get_result(self, result_id: str) -> PoolResult:
         """Read a job's result from the database."""
@@ -88,13 +103,15 @@ class PoolBackend(BaseTaskBackend):
                 f"or name its module in POOL['task_modules']."
             )
 
-    def new_job(self, task: Task, args: Any, kwargs: Any, now: datetime, created_by: str = "") -> NewJob:
-        """Check the arguments and make the row; nothing is stored yet."""
+    def new_job(
+        self, task: Task, args: Any, kwargs: Any, now: datetime, created_by: str = "", level: int = 0
+    ) -> NewJob:
+        """Check the arguments and make the row; nothing is stored yet. `level` is that of a callback's callback."""
         config = get_config()
         options = (task if isinstance(task, PoolTask) else as_pool_task(task)).options
         args_json, kwargs_json = encode_arguments(args, kwargs, config.max_payload_bytes, config.max_json_depth)
         run_after = options.run_after
-        return NewJob(
+        job = NewJob(
             id=new_id(),
             task=task.module_path,
             args=args_json,
@@ -114,6 +131,7 @@ class PoolBackend(BaseTaskBackend):
             tags=options.tags_json,
             created_by=created_by,
         )
+        return job if options.links is None else linked(self, job, options.links, now, level)
 
     def numbered_job(self, task: Task, call: Call, now: datetime, index: int) -> NewJob:
         """The same for one of many calls; an error says for which."""
@@ -126,11 +144,13 @@ class PoolBackend(BaseTaskBackend):
         except InvalidPayload as error:
             raise InvalidPayload(f"calls[{index}]: {error}") from None
 
-    def _announce(self, task: Task, jobs: Sequence[NewJob], calls: Sequence[Call]) -> None:
-        """Send the signal for each job, unless Django's own debug log is the only listener and is off."""
+    def _announce(self, task: Task, jobs: Sequence[NewJob], calls: Sequence[Call], stand: Sequence[UUID]) -> None:
+        """Send the signal for each new job, unless Django's own debug log is the only listener and is off."""
         if len(task_enqueued.receivers) <= 1 and not DJANGOS_LOG.isEnabledFor(logging.DEBUG):
             return
-        for job, (args, kwargs) in zip(jobs, calls, strict=True):
+        for job, (args, kwargs), id in zip(jobs, calls, stand, strict=True):
+            if id != job.id:
+                continue
             result = waiting_result(self.alias, task, job, args, kwargs)
             task_enqueued.send_robust(type(self), task_result=result)
 

@@ -19,7 +19,7 @@ from pool.adapters.tasks_api import (
     task_backends,
 )
 from pool.domain.errors import InvalidOption
-from pool.domain.options import NOT_YET, UNSET, Backoff, JobOptions, TaskKind, Timeout, check_kind, refuse_not_yet
+from pool.domain.options import UNSET, Backoff, JobOptions, TaskKind, Timeout, check_kind
 
 
 class Options(TypedDict, total=False):
@@ -43,10 +43,13 @@ class Options(TypedDict, total=False):
     unique_key: Any
     on_success: Any
     on_failure: Any
+    limit_key: str | None
+    limit_running: int | None
+    limit_rate: float | None
 
 
 OPTION_NAMES = frozenset(Options.__annotations__)
-OF_THE_TASK = frozenset({"kind", "map_result"})
+OF_THE_TASK = frozenset({"kind", "map_result", "isolated"})
 """What a task is declared with, and no job can change."""
 DJANGOS_OWN = frozenset({"priority", "queue_name", "run_after", "backend"})
 
@@ -65,6 +68,8 @@ class PoolTask(Task):
     metadata: Mapping[str, Any] | None = field(default=None, hash=False)
     tags: Sequence[str] | None = field(default=(), hash=False)
     kind: TaskKind = TaskKind.CUSTOM
+    isolated: bool = False
+    """Each of its jobs has a process for itself."""
     map_result: Callable[[Any], Any] | None = field(default=None, hash=False, repr=False)
     """Called in the worker with what the task returned: returns what is kept of it, or raises to fail the attempt."""
 
@@ -73,6 +78,9 @@ class PoolTask(Task):
     unique_key: Any = field(default=None, hash=False, repr=False)
     on_success: Any = field(default=None, hash=False, repr=False)
     on_failure: Any = field(default=None, hash=False, repr=False)
+    limit_key: str | None = ""
+    limit_running: int | None = None
+    limit_rate: float | None = None
 
     options: JobOptions = field(init=False, repr=False, compare=False)
 
@@ -90,7 +98,6 @@ class PoolTask(Task):
         Task.__post_init__(self)
 
     def _checked_options(self) -> JobOptions:
-        refuse_not_yet({name: getattr(self, name) for name in NOT_YET})
         return JobOptions(
             priority=self.priority,
             queue=self.queue_name,
@@ -104,6 +111,14 @@ class PoolTask(Task):
             requires=self.requires,
             metadata=self.metadata,
             tags=self.tags,
+            depends_on=self.depends_on,
+            on_parent_failure=self.on_parent_failure,
+            unique_key=self.unique_key,
+            on_success=self.on_success,
+            on_failure=self.on_failure,
+            limit_key=self.limit_key,
+            limit_running=self.limit_running,
+            limit_rate=self.limit_rate,
         )
 
     def call(self, *args: Any, **kwargs: Any) -> Any:

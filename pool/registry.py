@@ -18,6 +18,7 @@ from pool.adapters.tasks_api import Task
 from pool.conf import get_config
 from pool.declaration import PoolTask, as_pool_task
 from pool.domain.errors import InvalidConfig, UnknownTask
+from pool.functions import listed_functions
 
 
 @cache
@@ -29,6 +30,8 @@ def discover() -> dict[str, PoolTask]:
             # A variant made with .using() has its task's name; the one that bears the function's name is the task.
             if task.module_path not in found or attribute == task.name:
                 found[task.module_path] = _with_options(task)
+    for task in listed_functions():
+        found.setdefault(task.module_path, _with_options(task))
     return found
 
 

@@ -27,7 +27,7 @@ from pool.conf import database_alias
 from pool.domain.errors import JobNotFound, NotPossible, UnknownTask
 from pool.domain.ids import parse_id
 from pool.domain.states import TERMINAL, JobStatus, Outcome
-from pool.store.enqueue import NewJob
+from pool.store.new_job import NewJob
 
 if TYPE_CHECKING:
     from pool.models import Attempt, Job
@@ -172,6 +172,10 @@ def _task_of(alias: str, job: "Job") -> Task:
             requires=job.requires,
             metadata=job.metadata,
             tags=job.tags,
+            unique_key=job.unique_key or None,
+            limit_key=job.limit_key,
+            limit_running=job.limit_running,
+            limit_rate=job.limit_rate,
         )
     except InvalidTask:
         # The rules have become stricter since, for example QUEUES: the job is shown all the same.

@@ -3,14 +3,20 @@
     TASKS = {"default": {"BACKEND": "pool.testing.InlineBackend"}}
 
 `InlineBackend` runs a task at once, in the test's own thread and transaction; `CapturingBackend` only collects what was
-enqueued. Both refuse what the pool would refuse: wrong options, and arguments or results that cannot be stored.
+enqueued. Both refuse what the pool would refuse: wrong options, unknown parents, arguments or results that cannot be
+stored. Unique keys, batches and callbacks do in both what they do in the pool.
 """
 
 import json
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from traceback import format_exception
 from typing import Any
+from uuid import UUID
+
+import msgspec
 
 from pool.adapters.tasks_api import (
     Task,
@@ -24,13 +30,17 @@ from pool.adapters.tasks_api import (
 )
 from pool.backend import PoolBackend
 from pool.conf import get_config
-from pool.domain.errors import JobCancelled
-from pool.domain.ids import parse_id
+from pool.domain.errors import JobCancelled, UnknownParent
+from pool.domain.links import Unique, batch_end, goes_on, holds
 from pool.domain.payload import encode_result
+from pool.domain.states import DEAD_LETTERS, JobStatus
+from pool.engine.equipment import Equipment
+from pool.linking import Entry
 from pool.results import PoolResult, waiting_result
-from pool.store.enqueue import NewJob
+from pool.store.new_job import LinkedJob, NewBatch, NewJob, Parent
 
 WORKER = "inline"
+CANCELLED = "pool.domain.errors.JobCancelled"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -46,6 +56,7 @@ class RecordingContext:
     logged: list[str] = field(default_factory=list)
     cancelled: bool = False
     draining: bool = False
+    worker: Equipment = field(default_factory=Equipment)
 
     def progress(self, fraction: float | None, message: str = "") -> None:
         self.progressed.append((fraction, message))
@@ -67,12 +78,20 @@ class RecordingContext:
 
 
 class CapturingBackend(PoolBackend):
-    """Collects what is enqueued and runs nothing. `results` holds one result each, `jobs` the rows it would store."""
+    """Collects what is enqueued and runs nothing. `results` holds one result each, `jobs` the rows it would store.
+
+    Callbacks are among them: they are jobs that wait. `batches` holds what `pool.batch` would store beside its jobs.
+    """
 
     def __init__(self, alias: str, params: dict[str, Any]) -> None:
         super().__init__(alias, params)
         self.results: list[PoolResult] = []
         self.jobs: list[NewJob] = []
+        self.batches: list[NewBatch] = []
+        self._tasks: dict[UUID, Task] = {}
+        self._keys: dict[str, tuple[Unique, UUID, datetime]] = {}
+        self._ends: dict[UUID, JobStatus | None] = {}
+        """Of each job and batch, how it ended; None while it has not."""
 
     def require_known(self, task: Task) -> None:
         """A test may define tasks anywhere."""
@@ -86,7 +105,23 @@ class CapturingBackend(PoolBackend):
         self.require_known(task)
         now = datetime.now(UTC)
         jobs = [self.numbered_job(task, call, now, index) for index, call in enumerate(calls)]
-        return [parse_id(self._collect(task, job).id) for job in jobs]
+        return [UUID(self._collect(task, job).id) for job in jobs]
+
+    def enqueue_batch(self, batch: NewBatch, entries: Sequence[Entry]) -> list[UUID]:
+        self.batches.append(batch)
+        self._ends[batch.id] = None
+        ids = [UUID(self._collect(entry.task, entry.job).id) for entry in entries]
+        own = [self._ends[entry.job.id] for entry, id in zip(entries, ids, strict=True) if id == entry.job.id]
+        self._ends[batch.id] = _end_of_batch(own)
+        self._call_back(batch.callbacks, batch.id)
+        return ids
+
+    def new_job(
+        self, task: Task, args: Any, kwargs: Any, now: datetime, created_by: str = "", level: int = 0
+    ) -> NewJob:
+        job = super().new_job(task, args, kwargs, now, created_by, level)
+        self._tasks[job.id] = task
+        return job
 
     def get_result(self, result_id: str) -> PoolResult:
         for result in self.results:
@@ -95,22 +130,66 @@ class CapturingBackend(PoolBackend):
         raise TaskResultDoesNotExist(result_id)
 
     def clear(self) -> None:
-        self.results.clear()
-        self.jobs.clear()
+        for kept in (self.results, self.jobs, self.batches, self._tasks, self._keys, self._ends):
+            kept.clear()
 
     def _collect(self, task: Task, job: NewJob) -> PoolResult:
+        holder = self._holder(job)
+        if holder is not None:
+            return self.get_result(str(holder))
+        job = self._with_parents(job)
         # What was stored is what the task gets: tuples have become lists.
         result = waiting_result(self.alias, task, job, json.loads(job.args), json.loads(job.kwargs))
         self.jobs.append(job)
         self.results.append(result)
+        self._ends[job.id] = None
         task_enqueued.send(type(self), task_result=result)
+        self._go_on(result, job)
+        if isinstance(job, LinkedJob):
+            self._call_back(job.callbacks, job.id)
         return result
+
+    def _go_on(self, result: PoolResult, job: NewJob) -> None:
+        """It waits."""
+
+    def _call_back(self, callbacks: Sequence[LinkedJob], ended: UUID) -> None:
+        for callback in callbacks:
+            self._collect(self._tasks[callback.id], callback)
+
+    def _holder(self, job: NewJob) -> UUID | None:
+        """The job that holds the key which this one wants, if it still does."""
+        if not isinstance(job, LinkedJob) or job.unique is None:
+            return None
+        known = self._keys.get(job.unique.key)
+        if known is not None:
+            unique, holder, since = known
+            is_in_period = job.created_at < since + timedelta(seconds=unique.seconds or 0)
+            if holds(unique.scope, self._ends[holder] or JobStatus.PENDING, is_in_period=is_in_period):
+                return holder
+        self._keys[job.unique.key] = (job.unique, job.id, job.created_at)
+        return None
+
+    def _with_parents(self, job: NewJob) -> NewJob:
+        """The job, knowing for how many it waits. Raises UnknownParent."""
+        if not isinstance(job, LinkedJob):
+            return job
+        for parent in job.parents:
+            if parent.id not in self._ends:
+                raise UnknownParent(job.id, parent.id)
+        return msgspec.structs.replace(job, waits_for=len(self._unmet(job)))
+
+    def _unmet(self, job: NewJob) -> list[Parent]:
+        parents = job.parents if isinstance(job, LinkedJob) else ()
+        ends = [(parent, self._ends[parent.id]) for parent in parents]
+        return [parent for parent, end in ends if end is None or not goes_on(parent.wants, end)]
 
 
 class InlineBackend(CapturingBackend):
     """Runs each task once, as soon as it is enqueued; a time to wait for is noted and not waited for.
 
-    A task that raises gives a FAILED result, as in the pool. `contexts` holds what each job said, by its id.
+    A task that raises gives a FAILED result, as in the pool, and so does one whose parents did not end as it wants.
+    Callbacks run right after their job; one that waits for another end is left out. `contexts` holds what each job
+    said, by its id.
     """
 
     def __init__(self, alias: str, params: dict[str, Any]) -> None:
@@ -121,10 +200,22 @@ class InlineBackend(CapturingBackend):
         super().clear()
         self.contexts.clear()
 
-    def _collect(self, task: Task, job: NewJob) -> PoolResult:
-        result = super()._collect(task, job)
+    def _go_on(self, result: PoolResult, job: NewJob) -> None:
+        if self._unmet(job):
+            error = TaskError(exception_class_path=CANCELLED, traceback=f"{CANCELLED}: {job.task} waited in vain.")
+            _change(result, status=TaskResultStatus.FAILED, errors=[error], finished_at=datetime.now(UTC))
+            self._ends[job.id] = JobStatus.CANCELLED
+            return
         self._run(result)
-        return result
+        has_succeeded = result.status is TaskResultStatus.SUCCESSFUL
+        self._ends[job.id] = JobStatus.COMPLETED if has_succeeded else JobStatus.FAILED
+
+    def _call_back(self, callbacks: Sequence[LinkedJob], ended: UUID) -> None:
+        super()._call_back([one for one in callbacks if self._is_wanted(one, ended)], ended)
+
+    def _is_wanted(self, callback: LinkedJob, ended: UUID) -> bool:
+        end = self._ends[ended]
+        return end is not None and all(goes_on(one.wants, end) for one in callback.parents if one.id == ended)
 
     def _run(self, result: PoolResult) -> None:
         now = datetime.now(UTC)
@@ -148,6 +239,12 @@ class InlineBackend(CapturingBackend):
         value = result.task.call(*before, *result.args, **result.kwargs)
         config = get_config()
         return json.loads(encode_result(value, config.max_result_bytes, config.max_json_depth))
+
+
+def _end_of_batch(ends: Sequence[JobStatus | None]) -> JobStatus | None:
+    counts = Counter(ends)
+    failed = sum(counts[status] for status in DEAD_LETTERS)
+    return batch_end(len(ends), counts[JobStatus.COMPLETED], failed, counts[JobStatus.CANCELLED])
 
 
 def _change(result: PoolResult, **values: Any) -> None:

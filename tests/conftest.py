@@ -13,6 +13,7 @@ import pytest
 from django.core.management import call_command
 from django.db import connections
 
+from pool.store import standing
 from pool.store.database import Database
 from tests.postgres import PostgresServer, postgres_server
 from tests.settings import SQLITE_OPTIONS, TEST_DIR
@@ -48,6 +49,7 @@ def alias(request: pytest.FixtureRequest, settings: Any, django_db_blocker: Any)
     """The alias of an empty database, which is the pool's own for the length of the test."""
     name = request.getfixturevalue("sqlite_alias" if request.param == "sqlite" else "postgres_alias")
     settings.POOL = {**settings.POOL, "database": name}
+    standing.forget()
     with django_db_blocker.unblock():
         empty(name)
         yield name

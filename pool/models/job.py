@@ -64,6 +64,17 @@ class Job(models.Model):
     affinity = models.CharField(max_length=100, db_default="", blank=True)
     created_by = models.CharField(max_length=150, db_default="", blank=True)
 
+    batch = models.UUIDField(null=True, blank=True)
+    waits_for = models.IntegerField(db_default=0, help_text="Parents whose end it waits for still.")
+    unique_key = models.CharField(max_length=200, db_default="", blank=True)
+    limit_key = models.CharField(max_length=100, db_default="", blank=True)
+    limit_running = models.SmallIntegerField(null=True, blank=True, help_text="Most jobs of its key at a time.")
+    limit_rate = models.FloatField(null=True, blank=True, help_text="Most starts of its key in a second.")
+
+    lacks = models.CharField(
+        max_length=100, db_default="", blank=True, help_text="What no worker had room to offer when it was claimed."
+    )
+
     class Meta:
         ordering: ClassVar = ["-id"]
         indexes: ClassVar = [
@@ -80,6 +91,40 @@ class Job(models.Model):
             models.Index("node", name="pool_job_running", condition=_only(JobStatus.RUNNING)),
             *(models.Index("id", name=f"pool_job_{status.lower()}", condition=_only(status)) for status in SELDOM),
             models.Index("tenant", "id", name="pool_job_tenant", condition=Q(tenant__gt="")),
+            # Nothing that a claim changes stands in it: jobs of many tenants lie far apart there.
+            models.Index(
+                "tenant",
+                "queue",
+                "priority",
+                models.F("rank").desc(),
+                name="pool_job_turn",
+                condition=Q(rank__gt=0, finished_at__isnull=True),
+            ),
+            models.Index("batch", "id", name="pool_job_batch", condition=Q(batch__isnull=False)),
+            models.Index(
+                "limit_key",
+                "status",
+                name="pool_job_key_executing",
+                condition=Q(limit_key__gt="") & (_only(JobStatus.ASSIGNED) | _only(JobStatus.RUNNING)),
+            ),
+            # Queue by queue: those of a paused one, however many, must not stand before others of their key.
+            models.Index(
+                "limit_key",
+                "queue",
+                models.F("priority").desc(),
+                "rank",
+                "id",
+                name="pool_job_key_blocked",
+                condition=~Q(limit_key="") & Q(status=JobStatus.BLOCKED, waits_for=0, lacks=""),
+            ),
+            models.Index(
+                "lacks",
+                models.F("priority").desc(),
+                "rank",
+                "id",
+                name="pool_job_lacks",
+                condition=~Q(lacks="") & Q(status=JobStatus.BLOCKED),
+            ),
             models.Index(
                 "node",
                 name="pool_job_cancel",

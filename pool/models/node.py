@@ -26,6 +26,9 @@ class Node(models.Model):
     restart_requested_at = models.DateTimeField(
         null=True, blank=True, help_text="Replace every worker, idle ones first."
     )
+    scale_held_until = models.DateTimeField(
+        null=True, blank=True, help_text="Until then the size that somebody asked for stays as it is."
+    )
     stopped_at = models.DateTimeField(null=True, blank=True)
     problem = models.TextField(db_default="", blank=True, help_text="Why it cannot work now, in a sentence.")
 

@@ -12,6 +12,15 @@ class Queue(models.Model):
     paused = models.BooleanField(db_default=False)
     paused_at = models.DateTimeField(null=True, blank=True)
     paused_by = models.CharField(max_length=150, db_default="", blank=True)
+    weight = models.FloatField(db_default=1.0, help_text="Its share of the claims, beside queues that wait as well.")
+    max_waiting = models.IntegerField(
+        null=True, blank=True, help_text="Most jobs that may wait in it; empty: the setting's, 0: any."
+    )
+    max_running = models.IntegerField(null=True, blank=True, help_text="Most of its jobs at a time; empty: any.")
+    rate = models.FloatField(null=True, blank=True, help_text="Most starts in a second on average; empty: any.")
+    burst = models.IntegerField(null=True, blank=True, help_text="Starts at once after a rest; empty: a second's.")
+    tokens = models.FloatField(db_default=0.0, help_text="Starts it has left, at the time of the last claim.")
+    tokens_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering: ClassVar = ["name"]

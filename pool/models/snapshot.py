@@ -42,11 +42,16 @@ class WorkerSnapshot(models.Model):
     slot = models.SmallIntegerField()
     pid = models.IntegerField()
     kind = models.CharField(max_length=20, db_default="general")
+    capabilities = models.JSONField(
+        db_default=models.Value([], models.JSONField()), help_text="What it offers to jobs that require it."
+    )
     state = models.CharField(max_length=11, choices=[(s, s) for s in WorkerState])
     healthy = models.BooleanField(db_default=True)
     current_jobs = models.JSONField(default=list, help_text="Ids of the jobs it executes now.")
     jobs_completed = models.BigIntegerField(db_default=0)
     jobs_failed = models.BigIntegerField(db_default=0)
+    failed_in_row = models.BigIntegerField(db_default=0, help_text="Attempts that failed since the last success.")
+    mean_run_ms = models.FloatField(null=True, blank=True, help_text="Mean run time of its attempts.")
     started_at = models.DateTimeField()
     last_beat = models.DateTimeField()
     rss = models.BigIntegerField(null=True, blank=True, help_text="Bytes.")

@@ -8,6 +8,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
@@ -17,9 +18,11 @@ from pool.conf import database_alias
 from pool.domain.states import JobStatus
 from pool.models import Job, Tally
 from pool.store.again import again_on_conflict
+from pool.store.batches import note_from_outside
 from pool.store.doorbell import ring
 from pool.store.events import write_action
 from pool.store.operate import AS_NEW, LISTED, NOBODY, RETRYABLE, Actor, CancelAnswer, cancel
+from pool.store.rank import requeue
 
 PORTION = 200
 """Jobs changed in one transaction."""
@@ -36,6 +39,15 @@ class BulkAnswer:
     done: int = 0
     requested: int = 0
     passed_over: int = 0
+
+
+class _Changed(NamedTuple):
+    """A job as it was before it was changed."""
+
+    pk: uuid.UUID
+    queue: str
+    status: str
+    batch: uuid.UUID | None
 
 
 def retry_many(ids: Sequence[uuid.UUID], by: Actor = NOBODY) -> BulkAnswer:
@@ -75,27 +87,35 @@ def _portion(alias: str, ids: Sequence[uuid.UUID], by: Actor, event: str, step: 
 
 def _retry(alias: str, ids: Sequence[uuid.UUID]) -> int:
     fresh = {"status": JobStatus.PENDING, "run_at": timezone.now(), "attempts_base": F("attempts"), **AS_NEW}
-    listed = _change(alias, ids, LISTED, fresh)
-    others = _change(alias, ids, RETRYABLE & ~LISTED, fresh)
-    _tally(alias, listed + others, lambda queue, jobs: {"pending": jobs, "dead": -listed[queue]})
-    if listed or others:
+    were_listed = _change(alias, ids, LISTED, fresh)
+    all_changed = were_listed + _change(alias, ids, RETRYABLE & ~LISTED, fresh)
+    listed = _by_queue(were_listed)
+    _tally(alias, _by_queue(all_changed), lambda queue, jobs: {"pending": jobs, "dead": -listed[queue]})
+    note_from_outside(alias, [(job.batch, job.status, -1) for job in all_changed if job.batch is not None])
+    # Many of one tenant take turns as new ones do, and delay nobody else.
+    requeue(alias, [job.pk for job in all_changed], had_turn=False)
+    if all_changed:
         transaction.on_commit(lambda: ring(alias, "jobs"), using=alias)
-    return listed.total() + others.total()
+    return len(all_changed)
 
 
 def _discard(alias: str, ids: Sequence[uuid.UUID]) -> int:
-    changed = _change(alias, ids, LISTED, {"discarded_at": timezone.now()})
+    changed = _by_queue(_change(alias, ids, LISTED, {"discarded_at": timezone.now()}))
     _tally(alias, changed, lambda _, jobs: {"dead": -jobs})
     return changed.total()
 
 
-def _change(alias: str, ids: Sequence[uuid.UUID], which: Q, fields: dict[str, object]) -> Counter[str]:
-    """Change those that are in such a state; how many of each queue."""
+def _change(alias: str, ids: Sequence[uuid.UUID], which: Q, fields: dict[str, object]) -> list[_Changed]:
+    """Change those that are in such a state; what they were before."""
     # Locked before they are counted, so that the counters tell what was changed and nothing else.
     jobs = Job.objects.using(alias).filter(which, pk__in=ids).order_by("pk").select_for_update()
-    found = dict(jobs.values_list("pk", "queue"))
-    Job.objects.using(alias).filter(which, pk__in=found).update(**fields)
-    return Counter(found.values())
+    found = [_Changed(*row) for row in jobs.values_list("pk", "queue", "status", "batch")]
+    Job.objects.using(alias).filter(which, pk__in=[job.pk for job in found]).update(**fields)
+    return found
+
+
+def _by_queue(changed: Iterable[_Changed]) -> Counter[str]:
+    return Counter(job.queue for job in changed)
 
 
 def _tally(alias: str, changed: Counter[str], deltas: Callable[[str, int], dict[str, int]]) -> None:

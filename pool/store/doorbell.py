@@ -17,9 +17,11 @@ from pool.domain.config import PoolConfig
 from pool.domain.errors import PoolError
 
 Reason = str
-"""jobs, control, or STACK_OF and the id of a job without hyphens."""
+"""jobs, control, CHECK, STACK_OF and the id of a job without hyphens, or RESTART_OF and the name of a worker."""
 
 STACK_OF = "stack:"
+RESTART_OF = "restart:"
+CHECK = "check"
 LONGEST = 64
 """Bytes of a reason."""
 

@@ -44,5 +44,10 @@ def write_action(
     )
 
 
+def write_fact(alias: str, name: str, *, level: str = "info", **data: Any) -> None:
+    """What happened by itself, in the caller's transaction over Django's connection."""
+    write_action(alias, name, "", "node", level=level, **data)
+
+
 def _json(data: Mapping[str, Any]) -> str:
     return storable(json.dumps(dict(data), default=str, ensure_ascii=False)).replace("\\u0000", "\\ufffd")

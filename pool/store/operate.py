@@ -7,6 +7,7 @@ entry; zero rows changed is an answer, never an error. Nodes learn of it by the 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -15,17 +16,20 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from pool import failpoints
-from pool.conf import database_alias
+from pool.conf import database_alias, get_config
 from pool.domain.config import WORKER_CEILING
 from pool.domain.errors import InvalidOption, JobNotFound, NotPossible, NotReady
 from pool.domain.ids import parse_id
-from pool.domain.options import check_name
+from pool.domain.naming import check_name
 from pool.domain.states import DEAD_LETTERS, EXECUTING, LIVE_NODES, TERMINAL, WAITING, JobStatus
 from pool.models import Job, Node, Queue, Tally
 from pool.store.again import again_on_conflict
+from pool.store.batches import note_from_outside
+from pool.store.dependencies import tell_from_outside
 from pool.store.doorbell import Reason, ring
 from pool.store.events import write_action
 from pool.store.presence import living_nodes
+from pool.store.rank import requeue
 
 CANCEL_TRIES = 5
 """A job may move between waiting and executing while we look; each look is one transaction."""
@@ -44,8 +48,8 @@ RETRYABLE = Q(status__in=(*DEAD_LETTERS, JobStatus.CANCELLED))
 
 AS_NEW: dict[str, Any] = {
     **dict.fromkeys(("started_at", "finished_at", "expires_at", "cancel_requested_at", "discarded_at", "progress")),
-    **dict.fromkeys(("node", "worker", "cancelled_by", "progress_message"), ""),
-    **dict.fromkeys(("interruptions", "losses"), 0),
+    **dict.fromkeys(("node", "worker", "cancelled_by", "progress_message", "lacks"), ""),
+    **dict.fromkeys(("interruptions", "losses", "waits_for", "rank"), 0),
 }
 
 
@@ -64,6 +68,9 @@ class Actor:
 
 
 NOBODY = Actor()
+
+AUTO = "auto"
+"""Asked for instead of a size: as many workers as the load asks for."""
 
 
 @again_on_conflict
@@ -84,11 +91,16 @@ def retry(job_id: Any, by: Actor = NOBODY) -> None:
     alias, pk = database_alias(), _pk(job_id)
     with _change(alias):
         jobs = Job.objects.using(alias).filter(pk=pk)
-        queue = _queue_of(jobs)
+        queue, _, batch = _known(jobs)
+        # Which counter of its batch goes down is certain only while nobody else can change the job.
+        before = batch and jobs.filter(RETRYABLE).select_for_update().values_list("status", flat=True).first()
         fresh = {"status": JobStatus.PENDING, "run_at": timezone.now(), "attempts_base": F("attempts"), **AS_NEW}
         was_listed = bool(jobs.filter(LISTED).update(**fresh))
         if was_listed or jobs.filter(RETRYABLE).update(**fresh):
             _tally(alias, queue, pending=1, dead=-int(was_listed))
+            requeue(alias, [pk], had_turn=True)
+            if before:
+                note_from_outside(alias, [(batch, before, -1)])
             write_action(alias, "job.retried", by.name, by.source, pk)
             _ring_after_commit(alias, "jobs")
             return
@@ -101,7 +113,7 @@ def discard(job_id: Any, by: Actor = NOBODY) -> None:
     alias, pk = database_alias(), _pk(job_id)
     with _change(alias):
         jobs = Job.objects.using(alias).filter(pk=pk)
-        queue = _queue_of(jobs)
+        queue, *_ = _known(jobs)
         if not jobs.filter(LISTED).update(discarded_at=timezone.now()):
             raise NotPossible(f"Only a dead letter can be discarded; {pk} is {_status_of(jobs)}.")
         _tally(alias, queue, dead=-1)
@@ -120,7 +132,10 @@ def resume(queue: str, by: Actor = NOBODY) -> bool:
 
 @again_on_conflict
 def scale(size: int, by: Actor = NOBODY) -> int:
-    """Ask the live nodes for this many workers in all; the size asked for. Raises InvalidOption, NotReady."""
+    """Ask the live nodes for this many workers in all; the size asked for. Raises InvalidOption, NotReady.
+
+    It stays for `scale_hold_s`; then the autoscaler goes on from there.
+    """
     if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= WORKER_CEILING:
         raise InvalidOption(f"The number of workers must be a whole number from 1 to {WORKER_CEILING}, not {size!r}.")
     alias = database_alias()
@@ -133,12 +148,32 @@ def scale(size: int, by: Actor = NOBODY) -> int:
                 f"{len(nodes)} nodes are running, and each needs a worker: ask for {len(nodes)} or more."
             )
         share, rest = divmod(size, len(nodes))
+        until = timezone.now() + timedelta(seconds=get_config().scale_hold_s)
         for index, node in enumerate(nodes):
             wanted = share + (index < rest)
-            Node.objects.using(alias).filter(pk=node.pk).update(wanted=wanted)
+            Node.objects.using(alias).filter(pk=node.pk).update(wanted=wanted, scale_held_until=until)
         write_action(alias, "pool.scale_requested", by.name, by.source, size=size)
         _ring_after_commit(alias)
     return size
+
+
+@again_on_conflict
+def follow_load(by: Actor = NOBODY) -> int:
+    """Let the size follow the load again before the time of one set by hand is over; how many nodes held one."""
+    alias = database_alias()
+    with transaction.atomic(using=alias):
+        held = Node.objects.using(alias).filter(state__in=LIVE_NODES, scale_held_until__gt=timezone.now())
+        released = held.update(scale_held_until=None)
+        if released:
+            write_action(alias, "pool.scale_released", by.name, by.source)
+            _ring_after_commit(alias)
+    return released
+
+
+def hold_s() -> float | None:
+    """For how long a size that is asked for now stays; None where nothing else would change it."""
+    config = get_config()
+    return config.scale_hold_s if config.autoscaling and config.scale_hold_s else None
 
 
 def wanted_size() -> int:
@@ -169,11 +204,15 @@ def _try_cancel(alias: str, pk: Any, by: Actor) -> CancelAnswer | None:
     """One look at the job; None when it changed its state between the statements."""
     now = timezone.now()
     jobs = Job.objects.using(alias).filter(pk=pk)
-    queue = _queue_of(jobs)
+    queue, _, batch = _known(jobs)
     for status in WAITING:
         fields = {"cancel_requested_at": now, "finished_at": now, "cancelled_by": by.name}
         if jobs.filter(status=status).update(status=JobStatus.CANCELLED, **fields):
             _tally(alias, queue, cancelled=1, **{WAITING_COUNTER[status]: -1})
+            if batch is not None:
+                note_from_outside(alias, [(batch, JobStatus.CANCELLED, 1)])
+            if tell_from_outside(alias, [pk]) or batch is not None:
+                _ring_after_commit(alias, "jobs")
             write_action(alias, "job.cancelled", by.name, by.source, pk)
             return CancelAnswer.CANCELLED
     executing = jobs.filter(status__in=EXECUTING)
@@ -225,11 +264,12 @@ def _pk(job_id: Any) -> Any:
     return pk
 
 
-def _queue_of(jobs: Any) -> str:
-    queue = jobs.values_list("queue", flat=True).first()
-    if queue is None:
+def _known(jobs: Any) -> tuple[str, str, Any]:
+    """Queue, status and batch of the job. Raises JobNotFound."""
+    facts = jobs.values_list("queue", "status", "batch").first()
+    if facts is None:
         raise JobNotFound
-    return str(queue)
+    return facts
 
 
 def _status_of(jobs: Any) -> str:
@@ -248,11 +288,14 @@ def _ring_after_commit(alias: str, reason: Reason = "control") -> None:
 
 
 __all__ = [
+    "AUTO",
     "NOBODY",
     "Actor",
     "CancelAnswer",
     "cancel",
     "discard",
+    "follow_load",
+    "hold_s",
     "pause",
     "request_restart",
     "request_stop",

@@ -2,16 +2,18 @@
 
 from pool.store.database import Database, seconds
 from pool.store.deltas import Deltas
+from pool.store.rank import Woken, give_ranks
 
 BATCH = 2000
 
-SQLITE_PROMOTE = """UPDATE pool_job SET status = 'PENDING' WHERE +status = 'SCHEDULED' AND id IN (
-SELECT id FROM pool_job WHERE status = 'SCHEDULED' AND run_at <= ? ORDER BY run_at LIMIT ?) RETURNING queue"""
+SQLITE_PROMOTE = """UPDATE pool_job SET status = 'PENDING', "rank" = 0 WHERE +status = 'SCHEDULED' AND id IN (
+SELECT id FROM pool_job WHERE status = 'SCHEDULED' AND run_at <= ? ORDER BY run_at LIMIT ?)
+RETURNING id, queue, priority, tenant, attempts > 0 OR limit_key > ''"""
 
 POSTGRES_PROMOTE = """WITH due AS MATERIALIZED (
   SELECT id FROM pool_job WHERE status = 'SCHEDULED' AND run_at <= %s ORDER BY run_at LIMIT %s FOR UPDATE SKIP LOCKED)
-UPDATE pool_job j SET status = 'PENDING' FROM due WHERE j.id = due.id AND j.status || '' = 'SCHEDULED'
-RETURNING j.queue"""
+UPDATE pool_job j SET status = 'PENDING', rank = 0 FROM due WHERE j.id = due.id AND j.status || '' = 'SCHEDULED'
+RETURNING j.id, j.queue, j.priority, j.tenant, j.attempts > 0 OR j.limit_key > ''"""
 
 SQLITE_EARLIER = """UPDATE pool_job SET run_at = strftime('%Y-%m-%d %H:%M:%f', run_at, ?) || '000'
 WHERE status = 'SCHEDULED' AND epoch > 0"""
@@ -25,10 +27,11 @@ POSTGRES_NEXT = "SELECT extract(epoch from min(run_at))::float8 FROM pool_job WH
 def promote(db: Database, now: float, deltas: Deltas) -> int:
     """Move up to BATCH due jobs, in the caller's transaction; how many moved."""
     statement = SQLITE_PROMOTE if db.is_sqlite else POSTGRES_PROMOTE
-    queues = [queue for (queue,) in db.raw.execute(statement, (db.at(now), BATCH)).fetchall()]
-    for queue in queues:
-        deltas.add(queue, scheduled=-1, pending=1)
-    return len(queues)
+    woken = [Woken(*row) for row in db.raw.execute(statement, (db.at(now), BATCH)).fetchall()]
+    for job in woken:
+        deltas.add(job.queue, scheduled=-1, pending=1)
+    give_ranks(db, woken)
+    return len(woken)
 
 
 def bring_forward(db: Database, seconds: float) -> int:

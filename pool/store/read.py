@@ -4,18 +4,25 @@ Flat in the size of the table: nothing counts jobs. Lists of jobs are made in `p
 (queues, workers, nodes, figures) in `pool.store.status`; both can be had from here.
 """
 
+from collections.abc import Sequence
 from typing import Any
+
+from django.utils import timezone
 
 from pool.conf import database_alias
 from pool.domain.errors import JobNotFound
+from pool.domain.explaining import explain as judge
 from pool.domain.ids import parse_id
-from pool.domain.states import JobStatus
+from pool.domain.notes import for_people
+from pool.domain.states import WAITING, JobStatus
+from pool.domain.waiting import Facts, QueueFacts
 from pool.models import Attempt, Job, JobLog
+from pool.store.family import batch_dict, get_batch, parents_of
 from pool.store.job_list import JobPage, list_jobs
+from pool.store.own_facts import own_facts
+from pool.store.place import position
 from pool.store.status import iso, nodes, paused_queues, pool_status, queues, workers
 
-MOST_AHEAD = 10_000
-"""A position beyond this is not counted."""
 MOST_LOG_PIECES = 1000
 
 
@@ -28,7 +35,9 @@ def get_job(job_id: Any) -> Job:
     return job
 
 
-def job_dict(job: Job, position: int | None = None, explanation: str | None = None) -> dict[str, Any]:
+def job_dict(
+    job: Job, position: int | None = None, explanation: str | None = None, depends_on: Sequence[str] = ()
+) -> dict[str, Any]:
     """Give a job with all its keys, ready for JSON."""
     return {
         "id": str(job.pk),
@@ -55,6 +64,9 @@ def job_dict(job: Job, position: int | None = None, explanation: str | None = No
         "metadata": job.metadata or {},
         "tags": job.tags or [],
         "usage": job.usage,
+        "depends_on": list(depends_on),
+        "batch": str(job.batch) if job.batch else None,
+        "unique_key": job.unique_key or None,
         "position": position,
         "explanation": explanation,
     }
@@ -63,27 +75,7 @@ def job_dict(job: Job, position: int | None = None, explanation: str | None = No
 def job_detail(job_id: Any) -> dict[str, Any]:
     """Give one job with its position and why it waits, where that is known. Raises JobNotFound."""
     job = get_job(job_id)
-    return job_dict(job, position(job), _why_it_waits(job))
-
-
-def position(job: Job) -> int | None:
-    """Count the jobs before a PENDING one in its queue; None for other jobs and beyond MOST_AHEAD."""
-    if job.status != JobStatus.PENDING:
-        return None
-    waiting = Job.objects.using(database_alias()).filter(status=JobStatus.PENDING, queue=job.queue).order_by()
-    same = waiting.filter(priority=job.priority)
-    # Three ranges of the claim's index instead of one condition that no index answers.
-    ranges = (
-        waiting.filter(priority__gt=job.priority),
-        same.filter(rank__lt=job.rank),
-        same.filter(rank=job.rank, id__lt=job.pk),
-    )
-    ahead = 0
-    for jobs in ranges:
-        ahead += jobs.values("id")[: MOST_AHEAD + 1 - ahead].count()
-        if ahead > MOST_AHEAD:
-            return None
-    return ahead
+    return job_dict(job, position(job), _why_it_waits(job), parents_of([job.pk])[job.pk])
 
 
 def attempts(job_id: Any) -> list[dict[str, Any]]:
@@ -98,7 +90,13 @@ def logs(job_id: Any, after: int = 0, limit: int = MOST_LOG_PIECES) -> list[dict
     job = get_job(job_id)
     pieces = JobLog.objects.using(database_alias()).filter(job=job, id__gt=after).order_by("id")
     return [
-        {"id": piece.pk, "epoch": piece.epoch, "at": iso(piece.at), "stream": piece.stream, "text": piece.text}
+        {
+            "id": piece.pk,
+            "epoch": piece.epoch,
+            "at": iso(piece.at),
+            "stream": piece.stream,
+            "text": for_people(piece.stream, piece.text),
+        }
         for piece in pieces[: max(1, min(limit, MOST_LOG_PIECES))]
     ]
 
@@ -120,16 +118,22 @@ def _attempt_dict(attempt: Attempt) -> dict[str, Any]:
 
 
 def _why_it_waits(job: Job) -> str | None:
-    if job.status == JobStatus.SCHEDULED:
-        return f"It waits for its time, {iso(job.run_at)}."
-    if job.status == JobStatus.PENDING and job.queue in paused_queues():
-        return f"Queue {job.queue!r} is paused. Resume it with: manage.py pool resume {job.queue}"
-    return None
+    """The first thing that holds it, as far as its own row and its queue's tell: `pool.explain` knows the rest."""
+    if job.status not in WAITING:
+        return None
+    paused = QueueFacts(paused=job.queue in paused_queues()) if job.status == JobStatus.PENDING else None
+    holding = [one for one in judge(Facts(timezone.now(), own_facts(job), paused)).blockers if one.blocks]
+    if not holding:
+        return None
+    first = holding[0]
+    return f"{first.sentence.removesuffix('.')}, until {iso(first.until)}." if first.until else first.sentence
 
 
 __all__ = [
     "JobPage",
     "attempts",
+    "batch_dict",
+    "get_batch",
     "get_job",
     "job_detail",
     "job_dict",

@@ -18,8 +18,10 @@ from pool.domain.errors import OutcomeRefused
 from pool.domain.jobs import Ended, Failure, Verdict, failure
 from pool.domain.states import DEAD_LETTERS, TERMINAL, JobStatus, Outcome
 from pool.domain.verdict import uncancelled
+from pool.store import batches, keys, shelf
 from pool.store.database import Database
 from pool.store.deltas import Deltas
+from pool.store.dependencies import tell
 
 DATA_ERRORS = (
     DataError,
@@ -38,6 +40,7 @@ COUNTER = {
     JobStatus.CANCELLED: "cancelled",
     JobStatus.PENDING: "pending",
     JobStatus.SCHEDULED: "scheduled",
+    JobStatus.BLOCKED: "blocked",
 }
 
 SQLITE_COMPLETE = """UPDATE pool_job SET status = 'COMPLETED', worker = ?, started_at = ?, finished_at = ?, result = ?,
@@ -85,6 +88,12 @@ class Recorded:
 
     written: list[tuple[Ended, JobStatus]] = field(default_factory=list)
     fenced: list[Ended] = field(default_factory=list)
+    woken: int = 0
+    """Other jobs that may start now, because these ended."""
+    keys_missed: set[str] = field(default_factory=set)
+    """Limit keys whose waiting jobs could not be woken, because another node has the key in hand."""
+    has_followers: bool = False
+    """Other jobs wait for these, or a batch counts them: `pool.store.dependencies.follow` goes on from here."""
 
     def statuses(self) -> Iterator[JobStatus]:
         """What the rows are now."""
@@ -105,7 +114,7 @@ def record(db: Database, node: str, rulings: Sequence[Ruling], deltas: Deltas, *
     if quick:
         _complete(db, [ended for ended, _ in quick])
         recorded.written += [(ended, JobStatus.COMPLETED) for ended, _ in quick]
-        for queue, count in Counter(ended.job.queue for ended, _ in quick).items():
+        for queue, count in Counter([ended.job.queue for ended, _ in quick]).items():
             deltas.add(queue, executing=-count, completed=count)
     for ended, verdict in others:
         status = write(db, node, ended, verdict)
@@ -114,7 +123,19 @@ def record(db: Database, node: str, rulings: Sequence[Ruling], deltas: Deltas, *
         else:
             recorded.written.append((ended, status))
             _count(deltas, ended, status)
+    woken, recorded.keys_missed = keys.wake(db, keys.keys_of(ended.job for ended, _ in recorded.written), deltas)
+    recorded.woken += woken
+    recorded.has_followers = _tell_followers(db, recorded.written)
     return recorded
+
+
+def _tell_followers(db: Database, written: Sequence[tuple[Ended, JobStatus]]) -> bool:
+    if not written:
+        return False
+    told = tell(db, (ended.job.id for ended, status in written if status in TERMINAL))
+    in_batches = ((ended.job.batch, status) for ended, status in written if ended.job.batch is not None)
+    noted = batches.note(db, (one for one in in_batches if one[1] in TERMINAL))
+    return bool(told or noted)
 
 
 def _is_plain(ruling: Ruling) -> bool:
@@ -161,6 +182,8 @@ def _write(db: Database, node: str, ended: Ended, verdict: Verdict) -> JobStatus
     """Write one ruling; the status the row has now, or None when the row is no longer ours."""
     for way, outcome in _ways(ended, verdict):
         if _move(db, ended, way):
+            if way.lacks:
+                shelf.mark(db, ended.job.id, way.lacks)
             if not (way.refund or _is_first_success(ended, way)):
                 _keep_attempt(db, node, ended, outcome)
             return way.status

@@ -4,6 +4,7 @@ Reads only, over Django's connection: counters as they are kept, the last snapsh
 at the head of each queue. `pool.store.read` passes these on beside the reads of jobs.
 """
 
+import math
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,11 +12,12 @@ from typing import Any
 from django.utils import timezone
 
 from pool.conf import database_alias, get_config
-from pool.domain.figures import NodeFigures, QueueView, pool_figures
+from pool.domain.figures import NodeFigures, QueueView, limits_of, pool_figures
 from pool.domain.states import LIVE_NODES, NodeState, WorkerState
+from pool.domain.token_bucket import open_s
 from pool.domain.wording import age
 from pool.models import Node, Queue, WorkerSnapshot
-from pool.store import tally
+from pool.store import alerts, tally
 from pool.store.oldest import oldest_run_at
 from pool.store.presence import living_nodes
 from pool.store.snapshots import FRESH_S, latest
@@ -33,9 +35,11 @@ def pool_status(now: datetime | None = None, newest: Sequence[NodeFigures] | Non
     now, alias = now or timezone.now(), database_alias()
     tallies = tally.sums(alias)
     oldest = oldest_run_at(alias, _waiting(tallies))
-    views = {name: QueueView(paused, _age(oldest.get(name), now)) for name, paused in _names(alias, tallies).items()}
+    rows = Queue.objects.using(alias).in_bulk()
+    views = {name: _view(rows.get(name), _age(oldest.get(name), now), now) for name in sorted({*rows, *tallies})}
     newest = latest(alias, now) if newest is None else newest
-    return pool_figures(now, newest, tallies, views, _mute(now, newest))
+    kept, late_after_s = alerts.kept(alias, now), get_config().late_after_s
+    return pool_figures(now, newest, tallies, views, _mute(now, newest), kept, late_after_s)
 
 
 def queues(now: datetime | None = None) -> list[dict[str, Any]]:
@@ -82,6 +86,23 @@ def iso(at: datetime | None) -> str | None:
     return None if at is None else at.isoformat()
 
 
+def _view(row: Queue | None, oldest_age: float | None, now: datetime) -> QueueView:
+    """A queue as it is set; one that no node has met yet has the settings' limit alone."""
+    row = row or Queue(weight=1.0, paused=False)
+    config = get_config()
+    most = config.max_waiting if row.max_waiting is None else row.max_waiting
+    limits = (row.weight, most or None, row.max_running, row.rate, row.burst)
+    return QueueView(row.paused, oldest_age, *limits, config.backpressure_at, _open_s(row, now))
+
+
+def _open_s(row: Queue, now: datetime) -> float:
+    """For how long the queue's rate has let a job start."""
+    if row.rate is None:
+        return math.inf
+    at = None if row.tokens_at is None else row.tokens_at.timestamp()
+    return open_s(row.rate, row.tokens, at, now.timestamp())
+
+
 def _mute(now: datetime, newest: Sequence[NodeFigures]) -> list[str]:
     """Write a sentence about each node that lives and tells nothing any more."""
     telling = {figures.node for figures in newest if now - figures.at < timedelta(seconds=TELLING_S)}
@@ -96,12 +117,6 @@ def _mute(now: datetime, newest: Sequence[NodeFigures]) -> list[str]:
 
 def _quiet_s(node: Node, now: datetime) -> float:
     return (now - node.last_beat).total_seconds()
-
-
-def _names(alias: str, tallies: tally.Sums) -> dict[str, bool]:
-    """Every queue that has a row or counters, and whether it is paused."""
-    known = dict(Queue.objects.using(alias).values_list("name", "paused"))
-    return {name: known.get(name, False) for name in sorted({*known, *tallies})}
 
 
 def _waiting(tallies: tally.Sums) -> list[str]:
@@ -127,6 +142,7 @@ def _queue_dict(
         "paused_by": (row.paused_by or None) if row else None,
         **{counter: counters.get(counter, 0) for counter in tally.COUNTERS},
         "oldest_age": _age(oldest, now),
+        **limits_of(_view(row, None, now), counters),
     }
 
 
@@ -136,11 +152,14 @@ def _worker_dict(row: WorkerSnapshot, now: datetime) -> dict[str, Any]:
         "pid": row.pid,
         "node": row.node,
         "kind": row.kind,
+        "capabilities": row.capabilities,
         "state": row.state,
         "healthy": row.healthy,
         "current_jobs": row.current_jobs,
         "jobs_completed": row.jobs_completed,
         "jobs_failed": row.jobs_failed,
+        "failed_in_row": row.failed_in_row,
+        "mean_run_ms": row.mean_run_ms,
         "uptime": _age(row.started_at, now),
         "last_beat": iso(row.last_beat),
         "rss": row.rss,

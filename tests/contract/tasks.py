@@ -30,6 +30,11 @@ def fail():
     raise ValueError("broken")
 
 
+@task(on_failure=f"{__name__}.calls_itself")
+def calls_itself():
+    """Its callbacks would have no end."""
+
+
 @task
 def return_a_set():
     return {1}

@@ -10,7 +10,8 @@ import pytest
 from pool import task
 from pool.adapters.tasks_api import InvalidTask, Task
 from pool.backend import PoolTask
-from pool.domain.options import NOT_YET, UNSET, TaskKind
+from pool.domain.ids import new_id
+from pool.domain.options import UNSET, TaskKind
 from tests.contract import tasks
 
 TOMORROW = datetime.now(UTC) + timedelta(days=1)
@@ -104,10 +105,24 @@ class TestUsing:
         with pytest.raises(TypeError):
             tasks.add.using(func=len)
 
-    @pytest.mark.parametrize("option", NOT_YET)
-    def test_an_option_of_later_versions_is_refused(self, option):
-        with pytest.raises(InvalidTask, match=f"^{option} is not supported by this version"):
-            tasks.add.using(**{option: "x"})
+    def test_ties_to_other_jobs_survive_further_options(self):
+        parent = new_id()
+        made = tasks.add.using(depends_on=[parent], on_success=tasks.fail, unique_key="k", limit_key="l", limit_rate=2)
+        again = pickle.loads(pickle.dumps(made.using(priority=5)))
+        assert ((parent,), tasks.fail, "k") == (
+            again.options.links.parents,
+            again.options.links.on_success.task,
+            again.options.links.unique.key,
+        )
+        assert ("l", None, 2.0) == (
+            again.options.links.limit_key,
+            again.options.links.limit_running,
+            again.options.links.limit_rate,
+        )
+
+    def test_a_task_without_ties_has_none(self):
+        assert tasks.add.options.links is None
+        assert tasks.add.using(on_parent_failure="run", depends_on=[]).options.links is None
 
     @pytest.mark.parametrize(
         ("options", "sentence"),
@@ -120,6 +135,9 @@ class TestUsing:
             ({"run_after": datetime(9999, 1, 1, tzinfo=UTC)}, "run_after must be in a year from 1970 to 9998."),
             ({"timeout": 0}, "timeout must be a number of seconds above 0"),
             ({"queue_name": "x" * 101}, "queue_name must be a text of 1 to 100 characters."),
+            ({"depends_on": "x"}, "depends_on must name jobs or batches"),
+            ({"on_parent_failure": "x"}, "on_parent_failure must be one of cancel, run."),
+            ({"limit_running": 2}, "limit_running needs a limit_key"),
         ],
     )
     def test_a_wrong_value_is_an_invalid_task(self, options, sentence):

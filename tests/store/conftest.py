@@ -33,3 +33,19 @@ def run_dir(use_run_dir):
 def bell(run_dir):
     with make_bell(run_dir, "bell-a") as sock:
         yield sock
+
+
+@pytest.fixture
+def analyse(database):
+    """Take statistics of the jobs as they are now; nobody's plans go by them afterwards."""
+
+    def take():
+        with database.transaction():
+            database.execute("ANALYZE pool_job")
+
+    yield take
+    if database.is_sqlite:
+        with database.transaction():
+            database.execute("ANALYZE pool_job")
+            database.execute("DELETE FROM sqlite_stat1")
+            database.execute("ANALYZE sqlite_schema")

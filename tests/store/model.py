@@ -4,6 +4,7 @@
 every step. It knows nothing of the store's statements.
 """
 
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
@@ -52,9 +53,14 @@ class Model:
         self.jobs[job.id] = job
 
     def claim(self, node: str, most: int) -> list[Modelled]:
-        """Most urgent first, older first, out of open queues."""
+        """Most urgent first, older first, out of open queues, which take turns at each priority."""
         ready = [job for job in self.jobs.values() if job.status is S.PENDING and job.queue not in self.paused]
-        taken = sorted(ready, key=lambda job: (-job.priority, job.id))[:most]
+        places: Counter[tuple[str, int]] = Counter()
+        turns: dict[UUID, int] = {}
+        for job in sorted(ready, key=lambda job: job.id):
+            turns[job.id] = places[job.queue, job.priority]
+            places[job.queue, job.priority] += 1
+        taken = sorted(ready, key=lambda job: (-job.priority, turns[job.id], job.queue))[:most]
         for job in taken:
             job.status, job.node = S.ASSIGNED, node
             job.epoch += 1

@@ -3,7 +3,8 @@
 Every way in here keeps the counters true, so that `assert_counted` may be asked after every test.
 """
 
-from collections.abc import Iterable, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -35,6 +36,8 @@ BOOM = Failure("builtins.ValueError", "boom", "Traceback: boom")
 
 ON_SQLITE = pytest.mark.parametrize("alias", ["sqlite"], indirect=True)
 ON_POSTGRES = pytest.mark.parametrize("alias", ["postgresql"], indirect=True)
+
+ROWS_READ = "SELECT idx_tup_fetch + seq_tup_read FROM pg_stat_xact_user_tables WHERE relname = 'pool_job'"
 
 GAUGES = {
     "scheduled": Q(status=JobStatus.SCHEDULED),
@@ -195,6 +198,22 @@ def _turn(database: Database, node: str, rulings: Any, *, careful: bool) -> Reco
         recorded = record(database, node, rulings, deltas, careful=careful)
         deltas.write(database, node)
     return recorded
+
+
+def work_of(database: Database, act: Callable[[Deltas], Any]) -> int:
+    """What the database does in a turn of the node's own: instructions on SQLite, rows fetched on PostgreSQL."""
+    deltas, steps = Deltas(), itertools.count()
+    with database.transaction():
+        if database.is_sqlite:
+            database.raw.set_progress_handler(lambda: next(steps) < 0, 1)
+            act(deltas)
+            database.raw.set_progress_handler(None, 1)
+            work = next(steps)
+        else:
+            act(deltas)
+            (work,) = database.execute(ROWS_READ).fetchone()
+        deltas.write(database, NODE)
+    return int(work)
 
 
 def plan_of(database: Database, statement: str, params: Sequence[Any]) -> str:

@@ -163,8 +163,8 @@ def test_as_many_queues_as_one_likes(alias, database):
 def claim_plan(database):
     if database.is_sqlite:
         statement = SQLITE_CLAIM.replace("{heads}", SQLITE_HEAD)
-        return plan_of(database, statement, (NODE, "default", 10, 10))
-    return plan_of(database, POSTGRES_CLAIM, (["default"], 10, 10, NODE))
+        return plan_of(database, statement, (NODE, "default", 10))
+    return plan_of(database, POSTGRES_CLAIM, (["default"], [10], NODE))
 
 
 def test_a_claim_reads_the_head_of_each_queue_in_its_order(alias, database, claim_plan):
@@ -179,11 +179,11 @@ def test_what_was_picked_is_found_by_its_key_whatever_statistics_say(alias, data
         for _ in range(30):
             put(alias, JobStatus.COMPLETED)
         database.raw.execute("ANALYZE pool_job")
-        plans = [plan_of(database, POSTGRES_CLAIM, (["default"], 10, 10, NODE))]
+        plans = [plan_of(database, POSTGRES_CLAIM, (["default"], [10], NODE))]
         plans.append(plan_of(database, POSTGRES_PROMOTE, (moment(0), 10)))
         assert all("using pool_job_pkey on pool_job j" in plan for plan in plans), plans
         return
-    plans = [plan_of(database, SQLITE_CLAIM.replace("{heads}", SQLITE_HEAD), (NODE, "default", 10, 10))]
+    plans = [plan_of(database, SQLITE_CLAIM.replace("{heads}", SQLITE_HEAD), (NODE, "default", 10))]
     plans.append(plan_of(database, SQLITE_PROMOTE, ("2026", 10)))
     assert all("SEARCH pool_job USING INDEX sqlite_autoindex_pool_job_1 (id=?)" in plan for plan in plans), plans
 

@@ -4,17 +4,20 @@ Run as from a command line, arguments and exit code included. Verbs that need a 
 """
 
 import json
+import re
 import sys
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.utils import timezone
 
 from pool.domain.states import JobStatus, NodeState
 from pool.management.commands.pool import VERBS, Command
-from pool.models import Job, Node, PoolEvent
+from pool.models import Job, Node, PoolEvent, PoolSnapshot
 from pool.registry import discover
+from pool.store import standing
 
 ADD = "tests.contract.tasks.add"
 NO_JOB = "01890000-0000-7000-8000-000000000000"
@@ -78,7 +81,7 @@ BAD_USAGE = [
     ((), "The following arguments are required: VERB."),
     (("stat",), "invalid choice: 'stat'"),
     (("scale",), "required: N|+N|-N"),
-    (("scale", "abc"), "must be a whole number from 1 to 128, or +N or -N, not 'abc'"),
+    (("scale", "abc"), "must be a whole number from 1 to 128, or +N or -N, or auto, not 'abc'"),
     (("scale", "1.5"), "not '1.5'"),
     (("scale", "1000000000"), "must be a whole number from 1 to 128, not 1000000000."),
     (("scale", "0"), "must be a whole number from 1 to 128, not 0."),
@@ -101,10 +104,21 @@ BAD_USAGE = [
     (("submit", ADD, "--timeout", "-1"), "must be a number of seconds above 0"),
     (("submit", ADD, "--max-attempts", "0"), "must be a whole number from 1 to 100"),
     (("submit", ADD, "--queue", "x" * 101), "queue_name must be a text of 1 to 100 characters."),
+    (("submit", ADD, "--depends-on", "x"), "depends_on must name jobs or batches"),
+    (("submit", ADD, "--depends-on", NO_JOB), f"depends_on names {NO_JOB}, and there is no job or batch with that id."),
+    (("submit", ADD, "--on-parent-failure", "wait"), "invalid choice: 'wait'"),
+    (("submit", ADD, "--on-success", "os.system"), "A callback names a task that there is not."),
+    (("submit", ADD, "--limit-running", "2"), "limit_running needs a limit_key"),
+    (("submit", ADD, "--limit-key", "a", "--limit-rate", "0"), "must be a number above 0, not '0'"),
     (("jobs", "--status", "lost"), "There is no status 'lost'"),
     (("jobs", "--cursor", "x"), "This cursor is not one of ours."),
     (("jobs", "--limit", "0"), "must be a whole number from 1 to 200"),
     (("pause", "x" * 101), "must be a text of 1 to 100 characters."),
+    (("queue",), "required: QUEUE"),
+    (("queue", "x" * 101, "--weight", "2"), "queue must be a text of 1 to 100 characters."),
+    (("queue", "mail", "--weight", "heavy"), "must be a number or none, not 'heavy'"),
+    (("queue", "mail", "--weight", "0"), "--weight must be a number from 0.01 to 100, not '0'."),
+    (("queue", "mail", "--max-running", "0"), "--max-running must be a whole number from 1 to 1,000,000, or none"),
     (("token", "nobody", "--days", "0"), "must be a whole number from 1 to"),
 ]
 
@@ -113,12 +127,14 @@ FAILURES = [
     (("submit", "os.system", '["true"]'), "There is no task 'os.system'."),
     (("job", NO_JOB), f"There is no job '{NO_JOB}'."),
     (("job", "7"), "There is no job '7'."),
+    (("queue", "nix"), "There is no queue 'nix' yet"),
     (("cancel", "7"), "'7' is not a job id."),
     (("cancel", NO_JOB), "There is no job"),
     (("retry", NO_JOB), "There is no job"),
     (("discard", NO_JOB), "There is no job"),
     (("scale", "2"), "No node is running. Start one with: manage.py pool start"),
     (("restart",), "No node is running."),
+    (("restart", "w0"), "There is no worker 'w0' that lives."),
     (("token", "nobody"), "There is no user 'nobody'."),
 ]
 
@@ -167,6 +183,40 @@ def test_the_json_of_a_job_has_three_forms(pool, text, args, kwargs):
     assert (args, kwargs, ADD) == (job["args"], job["kwargs"], job["task"])
 
 
+def test_submit_ties_jobs_to_each_other(pool):
+    parent = pool("submit", ADD, "[1]", "--unique-key", "one", "--on-failure", ADD, "--json").facts
+    assert parent["id"] == pool("submit", ADD, "[2]", "--unique-key", "one", "--json").facts["id"]
+    tied = ("--depends-on", parent["id"], "--on-parent-failure", "run", "--limit-key", "a", "--limit-rate", "0.5")
+    child = pool("submit", ADD, *tied, "--json").facts
+    assert ("BLOCKED", [parent["id"]]) == (child["status"], child["depends_on"])
+    assert parent["id"] in pool("job", child["id"]).out
+    stored = Job.objects.get(pk=child["id"])
+    assert ("a", None, 0.5) == (stored.limit_key, stored.limit_running, stored.limit_rate)
+    assert 3 == Job.objects.count()
+
+
+def test_submit_says_where_and_until_when_a_job_may_start(pool):
+    given = ("--expires-at", "2030-01-31T12:00+01:00", "--affinity", "acme", "--requires", "gpu, berlin")
+    stored = Job.objects.get(pk=pool("submit", ADD, *given, "--json").facts["id"])
+    assert (datetime(2030, 1, 31, 11, tzinfo=UTC), "acme") == (stored.expires_at, stored.affinity)
+    assert ["gpu", "berlin"] == stored.requires
+
+
+def test_without_autoscaling_there_is_no_load_to_follow(pool, node, settings):
+    settings.POOL = {**settings.POOL, "autoscaling": False}
+    done = pool("scale", "auto")
+    assert "the setting POOL['autoscaling'] is off." in done.sentence
+    assert 1 == done.code
+
+
+def test_a_full_queue_is_a_failure_in_one_line(pool):
+    assert 0 == pool("queue", "mail", "--max-waiting", "1").code
+    assert 0 == pool("submit", ADD, "--queue", "mail").code
+    done = pool("submit", ADD, "--queue", "mail")
+    assert "Queue 'mail' is at capacity: 1 of 1 jobs wait. Try again in" in done.sentence
+    assert 1 == done.code
+
+
 def test_submit_prints_the_id_alone(pool):
     done = pool("submit", ADD, "[1]")
     assert f"{Job.objects.get().pk}\n" == done.out
@@ -185,9 +235,9 @@ def test_an_order_is_recorded_with_who_gave_it(pool, monkeypatch):
 
 
 def test_a_change_of_size_counts_from_what_is_wanted(pool, node):
-    assert {"before": 2, "size": 5} == pool("scale", "+3", "--json").facts
-    assert {"before": 5, "size": 4} == pool("scale", "-1", "--json").facts
-    assert "10 workers are wanted now, 4 before.\n" == pool("scale", "10").out
+    assert {"before": 2, "size": 5, "held_s": 600.0} == pool("scale", "+3", "--json").facts
+    assert {"before": 5, "size": 4, "held_s": 600.0} == pool("scale", "-1", "--json").facts
+    assert pool("scale", "10").out.startswith("10 workers are wanted now, 4 before. It stays so for 10 min")
 
 
 def test_unknown_figures_are_dashes_and_the_cure_is_named(pool):
@@ -209,7 +259,49 @@ def test_a_job_that_waits_says_why(pool):
     assert JobStatus.PENDING in pool("jobs").out
 
 
+def test_everything_that_holds_a_job_is_shown_with_its_time(pool):
+    later = (timezone.now() + timedelta(hours=5, seconds=30)).isoformat()
+    job = pool("submit", ADD, "[1]", "--run-after", later, "--json").facts["id"]
+    shown = pool("job", job).out
+    assert re.search(r"^why +It waits for its time. \(in 5 h\)$", shown, flags=re.MULTILINE)
+    assert re.search(r"^ +No node is running, so nothing can start.", shown, flags=re.MULTILINE)
+    why = pool("job", job, "--json").facts["why"]
+    assert ["scheduled", "no_node"] == [one["code"] for one in why["blockers"]]
+
+
+def test_a_job_in_line_is_shown_with_its_place_and_start(pool):
+    node = {"host": "h", "pid": 1, "state": "RUNNING", "wanted": 2}
+    now = timezone.now()
+    Node.objects.create(id="n1", started_at=now, last_beat=now, **node)
+    data = {"workers": {"total": 2, "active": 2}, "rates": {"throughput": 2.0}, "queues": {"default": {"jobs": 120}}}
+    PoolSnapshot.objects.create(at=now, node="n1", data=data)
+    job = [pool("submit", ADD, "[1]", "--json").facts["id"] for _ in range(21)][-1]
+    shown = pool("job", job).out
+    assert re.search(r"^why +20 jobs of its queue come first.$", shown, flags=re.MULTILINE)
+    assert re.search(r"^ +All 2 workers are busy.$", shown, flags=re.MULTILINE)
+    assert re.search(r"^starts +in \d+ s, with high certainty at 2 /s in its queue$", shown, flags=re.MULTILINE)
+
+
 def test_long_values_are_cut_for_people_only(pool):
     job = pool("submit", ADD, json.dumps(["x" * 5000]), "--json").facts["id"]
     assert "… (whole with --json)" in pool("job", job).out
     assert ["x" * 5000] == pool("job", job, "--json").facts["args"]
+
+
+def test_a_queue_is_shown_and_tuned(pool):
+    told = pool("queue", "mail", "--max-running", "3", "--rate", "0.5", "--max-waiting", "10", "--json").facts
+    assert {"name": "mail", "max_running": 3, "rate": 0.5, "weight": 1.0, "fullness": 0.0}.items() <= told.items()
+    assert pool("queue", "mail", "--max-running", "none", "--json").facts["max_running"] is None
+    shown = pool("queue", "mail").out
+    assert re.search(r"^rate +0.5$", shown, flags=re.MULTILINE)
+    event = PoolEvent.objects.order_by("pk").first()
+    assert (event.name, event.source) == ("queue.tuned", "command")
+
+
+def test_a_full_queue_ends_a_submit_with_a_sentence(pool):
+    standing.forget()
+    pool("queue", "default", "--max-waiting", "1")
+    assert pool("submit", ADD, "[1, 2]").code == 0
+    refused = pool("submit", ADD, "[1, 2]")
+    assert (refused.code, refused.sentence[:31]) == (1, "Queue 'default' is at capacity:")
+    standing.forget()

@@ -90,6 +90,14 @@ class TestNode:
         assert (found["state"], found["workers"], found["lease_seq"]) == ("RUNNING", 3, 3)
         assert found["last_beat"] == moment(NOW + 3)
 
+    @pytest.mark.parametrize("held_until", [None, NOW + 600.25])
+    def test_leaves_its_size_to_the_one_after_it(self, do, held_until):
+        do(nodes.register, ME, 4, NOW)
+        do(nodes.register, replace(ME, id="node-2"), 7, NOW + 1, held_until)
+        assert do(nodes.size_of, ME.host, ME.pid) == nodes.KeptSize(7, held_until)
+        assert do(nodes.wishes, "node-2").held_until == held_until
+        assert do(nodes.size_of, ME.host, ME.pid + 1) == nodes.KeptSize(0)
+
     @pytest.mark.parametrize(("told", "stored"), [("It is \x00 broken", "It is \ufffd broken"), ("☃", "☃")])
     def test_says_what_keeps_it_from_working(self, alias, do, me, told, stored):
         do(nodes.beat, me, NodeState.RUNNING, 0, told, NOW)
@@ -215,12 +223,20 @@ class TestWorkers:
             "healthy": False,
             "current_jobs": "[]",
             "jobs_completed": 4,
+            "failed_in_row": 2,
+            "mean_run_ms": 12.5,
             "rss": None,
         }
         do(nodes.write_workers, me, [replace(WORKER, **news)])
         found = worker(alias)
         assert found == found | news | {"state": "UNHEALTHY", "current_jobs": [], "started_at": moment(NOW)}
         assert WorkerSnapshot.objects.using(alias).count() == 2
+
+    def test_that_have_no_pid_yet_get_one_later(self, alias, do, me):
+        """A report may come between the wish for a worker and its birth."""
+        do(nodes.write_workers, me, [replace(WORKER, pid=0, state=WorkerState.STARTING)])
+        do(nodes.write_workers, me, [WORKER])
+        assert worker(alias)["pid"] == 101
 
     @pytest.mark.parametrize(
         ("told", "stored"), [("killed by SIGKILL", "killed by SIGKILL"), ("x" * 300, "x" * 100), ("a\x00b", "a\ufffdb")]

@@ -161,7 +161,7 @@ class TestBatches:
 
 def test_the_oldest_are_found_without_reading_or_sorting_the_rest(alias, database):
     at = database.at(NOW)
-    plan = plan_of(database, database.sql(module.DOOMED), (module.FIRST_ID, "f" * 32, at, at, at, 10))
+    plan = plan_of(database, database.sql(module.DOOMED), (module.FIRST_ID, "f" * 32, at, at, at, at, 10))
     assert ("sqlite_autoindex_pool_job" if database.is_sqlite else "pool_job_pkey") in plan
     assert "Sort" not in plan
     assert "TEMP B-TREE" not in plan

@@ -127,21 +127,24 @@ def outcome(actors):
     return tuple(found[name] for name in COLUMNS), flags, kept
 
 
-def placed(alias, status):
+def placed(alias, status, *verbs):
     open_queues(alias)
-    return Scene(status).put(alias)
+    actors = Scene(status).put(alias)
+    for verb in verbs:
+        VERBS[verb].prepare(actors)
+    return actors
 
 
 @pytest.mark.parametrize(("first", "second", "status"), RACES)
 def test_a_race_ends_as_one_after_the_other_would(alias, database, other_database, first, second, status):
-    model = placed(alias, status)
+    model = placed(alias, status, first, second)
     VERBS[first].alone(model, database)
     passed_by = outcome(model)
     VERBS[second].alone(model, database)
     one_after_the_other = outcome(model)
     empty(alias)
 
-    actors = placed(alias, status)
+    actors = placed(alias, status, first, second)
     act = Act(alias, lambda own: VERBS[second].alone(actors, own))
     with while_somebody(act, other_database) as begin, opened(VERBS[first], actors, database):
         begin()
@@ -189,7 +192,7 @@ def never(alias, actors, verbs):
 )
 def test_who_comes_first_decides(alias, database, other_database, first, second, status, ends):
     """The races that the promise names, with the ends it allows."""
-    actors = placed(alias, status)
+    actors = placed(alias, status, first, second)
     act = Act(alias, lambda own: VERBS[second].alone(actors, own))
     with while_somebody(act, other_database) as begin, opened(VERBS[first], actors, database):
         begin()

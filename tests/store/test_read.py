@@ -17,7 +17,7 @@ from pool.domain.errors import InvalidOption, JobNotFound
 from pool.domain.ids import first_id, new_id
 from pool.domain.states import JobStatus, NodeState, WorkerState
 from pool.models import Attempt, Job, JobLog, Node, PoolSnapshot, Queue, Tally, WorkerSnapshot
-from pool.store import job_list, read
+from pool.store import job_list, place, read
 from pool.store.job_filter import JobFilter
 from tests.unit.test_figures import KEYS, missing
 
@@ -25,9 +25,13 @@ pytestmark = pytest.mark.usefixtures("alias")
 
 JOB_KEYS = """
     id task args kwargs status queue priority tenant attempts max_attempts timeout progress progress_message
-    created_at run_at started_at finished_at worker node result error metadata tags usage position explanation
+    created_at run_at started_at finished_at worker node result error metadata tags usage depends_on batch unique_key
+    position explanation
 """
-WORKER_KEYS = "id pid node kind state healthy current_jobs jobs_completed jobs_failed uptime last_beat rss cpu"
+WORKER_KEYS = """
+    id pid node kind capabilities state healthy current_jobs jobs_completed jobs_failed failed_in_row
+    mean_run_ms uptime last_beat rss cpu
+"""
 NODE_KEYS = "id host pid state workers started_at last_beat"
 
 COUNT = "COUNT("
@@ -100,7 +104,7 @@ def test_position_counts_the_jobs_claimed_before() -> None:
 
 def test_position_is_unknown_when_far_back_or_not_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     jobs = [a_job(rank=rank) for rank in range(5)]
-    monkeypatch.setattr(read, "MOST_AHEAD", 3)
+    monkeypatch.setattr(place, "MOST_AHEAD", 3)
     assert [read.position(job) for job in jobs] == [0, 1, 2, 3, None]
     assert read.position(a_job(status=JobStatus.COMPLETED)) is None
 
@@ -108,8 +112,9 @@ def test_position_is_unknown_when_far_back_or_not_waiting(monkeypatch: pytest.Mo
 def test_detail_says_why_a_job_waits() -> None:
     rows(Queue).create(name="mail", paused=True)
     assert read.job_detail(a_job(queue="mail").pk)["explanation"].startswith("Queue 'mail' is paused.")
-    scheduled = a_job(status=JobStatus.SCHEDULED)
-    assert read.job_detail(scheduled.pk)["explanation"] == f"It waits for its time, {scheduled.run_at.isoformat()}."
+    at = timezone.now() + timedelta(hours=1)
+    scheduled = a_job(status=JobStatus.SCHEDULED, run_at=at)
+    assert read.job_detail(scheduled.pk)["explanation"] == f"It waits for its time, until {at.isoformat()}."
     free = read.job_detail(a_job().pk)
     assert (free["position"], free["explanation"]) == (0, None)
 
@@ -276,6 +281,14 @@ def test_attempts_and_logs_are_listed_in_order() -> None:
     assert [piece["text"] for piece in read.logs(job.pk, after=pieces[0].pk, limit=1)] == ["b"]
     with pytest.raises(JobNotFound):
         read.logs(uuid.uuid4())
+
+
+def test_a_log_shows_steps_and_not_what_they_used() -> None:
+    """Figures for programs: pages, commands and the API tell them as the job's usage."""
+    job, now = a_job(), timezone.now()
+    for stream, text in (("note", 'used: {"tokens": 5}\nstep: two\na line\n'), ("stdout", 'used: {"tokens": 5}\n')):
+        rows(JobLog).create(job=job, epoch=1, at=now, stream=stream, text=text)
+    assert ["step: two\na line\n", 'used: {"tokens": 5}\n'] == [piece["text"] for piece in read.logs(job.pk)]
 
 
 def test_queues_show_counters_and_their_oldest_job() -> None:

@@ -13,27 +13,33 @@ from uuid import UUID
 
 import msgspec
 from django.db import transaction
+from django.db.models import F
 
-from pool.domain.errors import AttemptLost, JobExpired, JobNotFound, NodeLost, NotPossible, UnknownTask
+from pool.domain.errors import AttemptLost, JobExpired, JobNotFound, NodeLost, NotPossible, ParentFailed, UnknownTask
 from pool.domain.jobs import ClaimedJob, Ended, Failure, Verdict, failure
-from pool.domain.states import DEAD_LETTERS, EXECUTING, TERMINAL, WAITING, JobStatus, Outcome
+from pool.domain.states import DEAD_LETTERS, EXECUTING, TERMINAL, WAITING, JobStatus, Outcome, ParentEnd
 from pool.domain.transitions import BY_NAME, Guard, Transition
 from pool.domain.verdict import judge
-from pool.models import Queue
+from pool.models import Job, JobDependency, Queue
 from pool.store import bulk, operate
 from pool.store.claim import claim
 from pool.store.database import Database
 from pool.store.deltas import Deltas
+from pool.store.dependencies import follow
+from pool.store.keys import wake
 from pool.store.promote import bring_forward, promote
 from pool.store.prune import remove
 from pool.store.record import record
 from pool.store.rescue import release_unheld, rescue
 from pool.store.running import Begun, Progressed, write_begun, write_progress
+from pool.store.shelf import release
 from tests.store.rows import BACKOFF, BOOM, NODE, NOW, WORKER, ended, moment, put, unbegun
 
 S = JobStatus
 
 OTHER = "node-2"
+KEY = "the printer"
+LACKS = "gpu"
 EPOCH = 3
 LATER = NOW + 100
 """When jobs are pruned that ended before NOW + 50."""
@@ -227,6 +233,9 @@ class Verb:
         guards = way.row.guards | ({Guard.OWNER} if self.of_node else set())
         return scene.status in way.row.sources and all(scene.allows(one, reads_row=self.reads_row) for one in guards)
 
+    def prepare(self, actors: Actors) -> None:
+        """Store what the verb goes by, beside the job."""
+
     def __call__(self, actors: Actors, database: Database) -> None:
         """Act, in the transaction that is open."""
         raise NotImplementedError
@@ -250,6 +259,40 @@ class NodeVerb(Verb):
     def alone(self, actors: Actors, database: Database) -> None:
         with database.transaction():
             self(actors, database)
+
+
+@dataclass(frozen=True)
+class FollowVerb(NodeVerb):
+    """What a node does when a job has ended that others wait for."""
+
+    parent: UUID
+    end: JobStatus
+
+    def prepare(self, actors: Actors) -> None:
+        if not Job.objects.using(actors.alias).filter(pk=self.parent).exists():
+            put(actors.alias, self.end, id=self.parent)
+        ties = JobDependency.objects.using(actors.alias)
+        if not ties.filter(child=actors.id, parent=self.parent).exists():
+            ties.create(child=actors.id, parent=self.parent, wants=ParentEnd.SUCCESS)
+            Job.objects.using(actors.alias).filter(pk=actors.id, status=S.BLOCKED).update(waits_for=F("waits_for") + 1)
+
+
+@dataclass(frozen=True)
+class KeyVerb(NodeVerb):
+    """What a node does with a job that carries a key of which so many may execute at a time."""
+
+    running: int
+
+    def prepare(self, actors: Actors) -> None:
+        Job.objects.using(actors.alias).filter(pk=actors.id).update(limit_key=KEY, limit_running=self.running)
+
+
+@dataclass(frozen=True)
+class OfferVerb(NodeVerb):
+    """What a node does with a job that waits for a capable worker."""
+
+    def prepare(self, actors: Actors) -> None:
+        Job.objects.using(actors.alias).filter(pk=actors.id, status=S.BLOCKED).update(lacks=LACKS)
 
 
 @dataclass(frozen=True)
@@ -291,6 +334,10 @@ def rescued(begun: Sequence[tuple[str, int]] | None, *ways: Way) -> NodeVerb:
 def pruned(database: Database, job: ClaimedJob, _deltas: Deltas) -> None:
     over = tuple(map(database.at, (NOW + 50, NOW + 50, NOW + 50)))
     remove(database, [job.id], over)
+
+
+def followed(database: Database, _job: ClaimedJob, deltas: Deltas) -> None:
+    follow(database, NOW + 5, deltas)
 
 
 def last_attempt(job: ClaimedJob) -> Ended:
@@ -386,6 +433,53 @@ VERBS: dict[str, Verb] = {
         lambda database, _job, deltas: promote(database, NOW + 1, deltas),
         reads_row=True,
     ),
+    "unblock": FollowVerb(
+        (Way("unblock", {"status": S.PENDING, "waits_for": 0, "run_at": moment(NOW + 5)}),),
+        followed,
+        UUID(int=1),
+        S.COMPLETED,
+        reads_row=True,
+    ),
+    "end with its parent": FollowVerb(
+        (
+            Way(
+                "parent failed",
+                {
+                    "status": S.CANCELLED,
+                    "waits_for": 0,
+                    "finished_at": moment(NOW + 5),
+                    "error": text(failure(ParentFailed, f"It waited for {UUID(int=2)}, which ended as {S.FAILED}.")),
+                },
+            ),
+        ),
+        followed,
+        UUID(int=2),
+        S.FAILED,
+        reads_row=True,
+    ),
+    "hold": KeyVerb(
+        (Way("hold", {"status": S.BLOCKED}),),
+        lambda database, _job, deltas: claim(database, OTHER, 1000, deltas),
+        0,
+        reads_row=True,
+    ),
+    "wake": KeyVerb(
+        (Way("wake", {"status": S.PENDING}),),
+        lambda database, _job, deltas: wake(database, {KEY}, deltas),
+        1000,
+        reads_row=True,
+    ),
+    "shelve": recorded(
+        unbegun,
+        Way("shelve", waits(S.BLOCKED, attempts=0, lacks=LACKS)),
+        Way("take back cancelled", never_begun(S.CANCELLED)),
+        verdict=Verdict(S.BLOCKED, refund=True, lacks=LACKS),
+    ),
+    "offer": OfferVerb(
+        (Way("offer", {"status": S.PENDING, "lacks": ""}),),
+        lambda database, _job, deltas: release(database, LACKS, 1000, deltas),
+        reads_row=True,
+    ),
     "bring forward": NodeVerb(
         (Way("bring forward", lambda before: {"run_at": before.get("run_at", moment(NOW)) - timedelta(hours=1)}),),
         lambda database, _job, _deltas: bring_forward(database, 3600.0),
@@ -415,5 +509,5 @@ VERBS: dict[str, Verb] = {
     ),
 }
 
-NOT_YET = {"submit", "unblock", "parent failed", "edit"}
+NOT_YET = {"submit", "edit"}
 """Rows of the table that no verb is for: a job that is submitted was not there before, the others nothing does yet."""
