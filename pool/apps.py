@@ -17,8 +17,9 @@ class PoolAppConfig(AppConfig):
         super().import_models()
 
     def ready(self) -> None:
-        from pool.checks import CHECKS, check_server
+        from pool.checks import CHECKS, check_server, check_tasks
 
         for check in CHECKS:
             register(check, "pool")
         register(check_server, Tags.database)
+        register(check_tasks, "pool", deploy=True)

@@ -16,7 +16,7 @@ from django.core.checks import CheckMessage, Error, Warning
 from django.db import DatabaseError, connections
 from django.utils.module_loading import import_string
 
-from pool import failpoints
+from pool import failpoints, registry
 from pool.conf import config_problems, database_alias, get_config, run_dir_path, run_dir_problem
 from pool.domain.config import SETTINGS
 from pool.store.advice import advice
@@ -87,6 +87,19 @@ def check_server(app_configs: Any, databases: Sequence[str] | None = None, **_: 
         # Whoever goes on will tell.
         return []
     return [Warning(sentence, id="pool.W005") for sentence in found]
+
+
+def check_tasks(app_configs: Any, **_: Any) -> list[CheckMessage]:
+    """The modules with tasks can be loaded. By `check --deploy` alone: they are the project's code, and may be slow."""
+    if config_problems():
+        return []
+    try:
+        registry.discover()
+    except Exception as error:  # noqa: BLE001  it is code of the project, which may raise anything
+        sentence = f"The tasks cannot be loaded: {type(error).__name__}: {error}"
+        hint = "No worker starts before that is mended: `manage.py pool run` tells where it is."
+        return [Error(sentence, hint=hint, id="pool.E008")]
+    return []
 
 
 def is_in_memory(database: dict[str, Any]) -> bool:

@@ -8,10 +8,12 @@ from pool.domain.config import PoolConfig
 from pool.domain.states import JobStatus, NodeState
 from pool.engine.clock import Now
 from pool.engine.dispatch import Dispatch
-from pool.engine.ledger import Answer, Ledger, Wanted
+from pool.engine.ledger import Ledger
 from pool.engine.reporting import Reporting
 from pool.engine.roster import Roster
 from pool.engine.staffing import Staffing
+from pool.engine.turns import Answer, Wanted
+from pool.store.dependencies import Followed
 
 LOOK_AHEAD_S = 0.02
 """Under load, between two looks for queues never met and for the next scheduled job."""
@@ -38,9 +40,9 @@ class Agenda:
         self._poll_due = self._look_ahead_due = 0.0
         self._next_due: float | None = None
         self._again_due: float | None = None
-        self._again_s = LOOK_AGAIN_S
-        self._fold_again = False
-        self._held_back = False
+        self._again_s, self._follow_s = LOOK_AGAIN_S, LOOK_AHEAD_S
+        self._fold_again = self._held_back = False
+        self._is_full = False
         """The last turn claimed nothing, because too much waited for the database."""
 
     def ring(self) -> None:
@@ -53,10 +55,10 @@ class Agenda:
             return now.mono
         until = [self.reporting.due_at()]
         if self._claims(state):
-            if self._rung and self.roster.has_idle():
+            if self._rung and self.roster.has_room():
                 return now.mono
             until.append(self._poll_due)
-            if self._again_due is not None and self.roster.has_idle():
+            if self._again_due is not None and self.roster.has_room():
                 until.append(self._again_due)
             if self._look_ahead:
                 until.append(self._look_ahead_due)
@@ -76,11 +78,17 @@ class Agenda:
         again = self._again_due is not None and now.mono >= self._again_due
         if again:
             self._again_due = None
-        self._held_back = self.ledger.is_full
-        if self._held_back:
+        self._is_full = self.ledger.is_full
+        if self._is_full:
             return wanted
-        if poll or due or again or self._rung or self._hungry or wanted.discover:
-            wanted.jobs = self.dispatch.wants()
+        # What limits held back may start now.
+        freed = self._held_back and bool(self.ledger.pending.rulings)
+        if poll or due or again or freed or self._rung or self._hungry or wanted.discover:
+            wanted.jobs = self.dispatch.wants() if self._rung else self.dispatch.wants(now.mono)
+        if self.dispatch.lacking:
+            wanted.rooms = self.dispatch.rooms()
+            if wanted.rooms and not wanted.jobs:
+                wanted.jobs = self.dispatch.wants()
         return wanted
 
     def learn(self, answer: Answer, wanted: Wanted, now: Now) -> None:
@@ -90,23 +98,40 @@ class Agenda:
         if wanted.jobs:
             self._hungry = len(answer.claimed) >= wanted.jobs
             self._rung = False
-            self._look_again(answer.passed_by, now)
-        elif self._held_back:
+            self._held_back = answer.held_back
+            self._look_again(answer, now)
+        elif self._is_full:
             self._rung = True
         elif self._rung:
             self._hungry, self._rung = True, False
         if wanted.fold:
             self._fold_again = answer.folded.more
+        self._look_further(answer, now)
+
+    def _look_further(self, answer: Answer, now: Now) -> None:
         if answer.looked_ahead:
             self._next_due, self._look_ahead = answer.next_due, False
             self._look_ahead_due = now.mono + LOOK_AHEAD_S
-        if any(status in GIVEN_BACK for status in answer.recorded.statuses()):
+        if answer.woken or any(status in GIVEN_BACK for status in answer.recorded.statuses()):
             self.ring()
+        if answer.delayed:
+            self._look_ahead = True
+        self._follow_again(answer.followed, now)
 
-    def _look_again(self, passed_by: bool, now: Now) -> None:
-        """What somebody held locked may soon be free."""
-        self._again_due = now.mono + self._again_s if passed_by else None
-        self._again_s = min(self._again_s * 2, self.config.poll_s) if passed_by else LOOK_AGAIN_S
+    def _follow_again(self, followed: Followed, now: Now) -> None:
+        """There was too much for one turn, or somebody held some of it."""
+        if followed.more or followed.left:
+            self._look_ahead = True
+            self._look_ahead_due = now.mono + (0.0 if followed.more else self._follow_s)
+        self._follow_s = min(self._follow_s * 2, self.config.poll_s) if followed.left else LOOK_AHEAD_S
+
+    def _look_again(self, answer: Answer, now: Now) -> None:
+        """What somebody held locked may soon be free, and a rate lets the next job start at a known time."""
+        waits = [self._again_s] if answer.passed_by else []
+        if answer.again_s is not None:
+            waits.append(answer.again_s)
+        self._again_due = now.mono + min(waits) if waits else None
+        self._again_s = min(self._again_s * 2, self.config.poll_s) if answer.passed_by else LOOK_AGAIN_S
 
     def _claims(self, state: NodeState) -> bool:
         return state is NodeState.RUNNING and bool(self.staffing.tasks)

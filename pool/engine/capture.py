@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
+from pool.domain.notes import NOTE, is_step_note
 from pool.domain.payload import clean_text
 
 CUT = "… the rest was cut: the job's output is longer than {} bytes.\n"
@@ -65,7 +66,9 @@ class Capture:
                 self.room = -1
                 piece += CUT.format(self.limit)
             last = self.pieces[-1] if self.pieces else None
-            if last and last[1] == stream and stream != "log" and len(last[2]) < 4096:
+            # A step has a time of its own.
+            goes_on = stream != "log" and not (stream == NOTE and is_step_note(text))
+            if last and last[1] == stream and goes_on and len(last[2]) < 4096:
                 self.pieces[-1] = (last[0], stream, last[2] + piece)
             else:
                 self.pieces.append((time.time(), stream, piece))

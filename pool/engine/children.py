@@ -5,6 +5,7 @@ Each is a fresh Python process, never a fork of the node, which holds a database
 
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -68,6 +69,20 @@ class Helper:
         except OSError:
             return False
         return True
+
+    def post(self, packet: bytes) -> bool:
+        """Send a packet that is encoded already; False when there is no room for it, or nobody any more."""
+        try:
+            self.sock.send(packet)
+        except OSError:
+            return False
+        return True
+
+    def finish(self, limit_s: float) -> None:
+        """Nothing more will come: let it end by itself what it has begun, for so long."""
+        with suppress(OSError):
+            self.sock.shutdown(socket.SHUT_WR)
+        select.select([self.pidfd], [], [], limit_s)
 
     def read(self) -> list[Any]:
         """Every packet that is there."""

@@ -16,12 +16,11 @@ from pool.engine.pipe import Closed
 from pool.engine.roster import Roster
 from pool.engine.staffing import Staffing
 from pool.engine.watch import Watch
-from pool.logs import get_logger
 from pool.store import nodes
 from pool.store.cancelling import asked_to_cancel
 from pool.store.database import Database
 
-log = get_logger(__name__)
+BY_HAND = "somebody asked for it"
 
 
 @dataclass(slots=True)
@@ -32,6 +31,8 @@ class Asked:
     restart: bool = False
     disowned: bool = False
     """Another node took this one for dead and gave its jobs away."""
+    held_s: float | None = None
+    """For how long yet a size that was set by hand stays; None when nobody could be asked."""
 
 
 class Control:
@@ -63,13 +64,14 @@ class Control:
         if wishes is None or wishes.state in (NodeState.LOST, NodeState.STOPPED):
             return Asked(disowned=True)
         self._resize(wishes.wanted, now)
-        return Asked(wishes.stop, wishes.restart)
+        held_s = 0.0 if wishes.held_until is None else max(wishes.held_until - now.wall, 0.0)
+        return Asked(wishes.stop, wishes.restart, held_s=held_s)
 
     def _resize(self, wanted: int, now: Now) -> None:
         wanted = min(max(wanted, 1), WORKER_CEILING)
         if wanted != self.staffing.wanted:
-            log.info("pool.scaled", before=self.staffing.wanted, wanted=wanted)
-            self.ledger.event(now.wall, "pool.scaled", data={"from": self.staffing.wanted, "to": wanted})
+            data = {"from": self.staffing.wanted, "to": wanted, "why": BY_HAND}
+            self.ledger.tidings.tell("pool.scaled", now.wall, data=data)
             self.staffing.wanted = wanted
 
     def _cancel(self, claim: tuple[str, int], now: Now) -> bool:

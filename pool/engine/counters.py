@@ -34,6 +34,12 @@ class Counters:
     def finished(self) -> int:
         return self.completed + self.failed + self.timeout
 
+    def turned(self, claimed: int, fenced: int, submitted: int) -> None:
+        """A turn brought so many jobs, so many outcomes that came too late, and news of so many that were enqueued."""
+        self.claimed += claimed
+        self.fenced += fenced
+        self.submitted += submitted
+
     def written(self, statuses: Iterable[JobStatus]) -> None:
         """Attempts were recorded, and their jobs have these statuses now."""
         for status, count in Counter(statuses).items():

@@ -16,7 +16,7 @@ ENTRY_S = 10.0
 AGAIN_S = 0.05
 
 
-def enter(db: Database, me: nodes.NodeIdentity, size: int, signals: Signals, ears: Ears) -> ClockReading:
+def enter(db: Database, me: nodes.NodeIdentity, size: nodes.KeptSize, signals: Signals, ears: Ears) -> ClockReading:
     """Register; what time it is. Somebody may hold SQLite's lock just now, or PostgreSQL be about to start.
 
     Raises NotReady.
@@ -26,7 +26,7 @@ def enter(db: Database, me: nodes.NodeIdentity, size: int, signals: Signals, ear
         try:
             with db.transaction("register"):
                 reading = db.read_clock()
-                nodes.register(db, me, size, reading.told)
+                nodes.register(db, me, size.size, reading.told, size.held_until)
             return reading
         except (DatabaseError, InterfaceError) as error:
             db.close()

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from types import FrameType
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.core.cache import caches
 from msgspec.json import decode as decode_json
@@ -25,11 +25,14 @@ from pool.domain.config import PoolConfig
 from pool.domain.errors import InvalidPayload, JobInterrupted, JobTimeout, UnknownTask
 from pool.domain.payload import clean_text, encode_result
 from pool.domain.states import Outcome
+from pool.engine import around
 from pool.engine import slot as words
+from pool.engine.around import Around, load_middleware
 from pool.engine.capture import Capture
 from pool.engine.context import JobContext, interruption
+from pool.engine.equipment import Equipment
 from pool.engine.messages import JobDone, JobFailed, Task
-from pool.engine.slot import Slot
+from pool.engine.slot import Lane, Slot
 
 DJANGO_RECEIVERS = 1
 """Receivers that Django itself connects to each task signal, to log it. Our own log lines say the same."""
@@ -39,17 +42,41 @@ WORKER = "pool.engine.worker"
 Ending = JobDone | JobFailed
 
 
+class Call(NamedTuple):
+    """An order, ready to be carried out."""
+
+    task: Any
+    args: list[Any]
+    kwargs: dict[str, Any]
+    context: JobContext | None
+    result: Any
+    """What receivers of Django's signals are shown; None where nobody asks."""
+    is_told: bool
+    """Somebody listens to the signals."""
+
+
 class Executor:
     """Runs orders one after the other. Keeps no trace of one for the next."""
 
-    def __init__(self, worker: str, slot: Slot, capture: Capture, tasks: dict[str, Any], config: PoolConfig) -> None:
+    def __init__(
+        self,
+        worker: str,
+        slot: Slot,
+        capture: Capture,
+        tasks: dict[str, Any],
+        config: PoolConfig,
+        equipment: Equipment | None = None,
+    ) -> None:
         self.worker, self.slot, self.capture, self.tasks, self.config = worker, slot, capture, tasks, config
+        self.equipment = equipment or Equipment()
         self.coroutines = {name for name, task in tasks.items() if inspect.iscoroutinefunction(task.func)}
+        self.around = Around(load_middleware(config.middleware))
         self.interruptible = 0
         self.context: JobContext | None = None
         self.coroutine: asyncio.Task[Any] | None = None
         """What an async job runs as, while it runs."""
         self._stop_loop: Callable[[int], None] | None = None
+        self._asked_kind = 0
         _open_caches()
 
     def run(self, order: Task) -> Ending:
@@ -66,7 +93,7 @@ class Executor:
             text = context.run(self._result_text, order)
         except BaseException as error:  # noqa: BLE001  whatever a job raises is its ending
             spent = time.monotonic_ns(), time.process_time_ns() - cpu
-            return context.run(self._failed, order, error, started, *spent)
+            return context.run(self._failed, order, error, self.slot, started, *spent)
         failpoints.hit("after_user_code")
         return JobDone(order.seq, started, time.monotonic_ns(), time.process_time_ns() - cpu, text)
 
@@ -90,30 +117,45 @@ class Executor:
         return encode_result(self._call(order), self.config.max_result_bytes, self.config.max_json_depth)
 
     def _call(self, order: Task) -> Any:
+        call = self._prepared(order, self.slot, self.capture)
+        self.context = call.context
+        if call.is_told:
+            return self._invoke_aloud(order, call.task, call.args, call.kwargs, call.result)
+        return self._invoke(order, call.task, call.args, call.kwargs)
+
+    def _prepared(self, order: Task, lane: Lane, capture: Capture) -> Call:
         task = self.tasks.get(order.name)
         if task is None:
             raise UnknownTask(f"This worker knows no task {order.name!r}.")
         args, kwargs = decode_json(order.args), decode_json(order.kwargs)
-        told = _somebody_listens()
+        told, context = _somebody_listens(), None
         result = self._task_result(task, order, args, kwargs) if told or task.takes_context else None
         if task.takes_context:
-            self.context = JobContext(order, self.slot, self.capture, result)
-            args = [self.context, *args]
-        if told:
-            return self._invoke_aloud(order, task, args, kwargs, result)
-        return self._invoke(order, task, args, kwargs)
+            context = JobContext(order, lane, capture, result, self.equipment)
+            args = [context, *args]
+        return Call(task, args, kwargs, context, result, told)
 
     def _invoke(self, order: Task, task: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
         try:
             if order.name in self.coroutines:
-                value = self._run_async(order, task.func, args, kwargs)
+                value = self._run_async(order, self._function(order, task), args, kwargs)
                 self.interruptible = order.seq
             else:
                 self.interruptible = order.seq
-                value = task.func(*args, **kwargs)
+                value = self._function(order, task)(*args, **kwargs)
             return task.mapped(value)
         finally:
             self.interruptible = 0
+
+    def _function(self, order: Task, task: Any) -> Any:
+        if not self.around:
+            return task.func
+        is_async = order.name in self.coroutines
+        return self.around.function(order, task.func, (lambda: self._asked(order)) if is_async else None)
+
+    def _asked(self, order: Task) -> int:
+        """How the node wants the async job to end; 0 while it does not."""
+        return self._asked_kind
 
     def _invoke_aloud(self, order: Task, task: Any, args: list[Any], kwargs: dict[str, Any], result: Any) -> Any:
         """Invoke between Django's two signals."""
@@ -128,14 +170,14 @@ class Executor:
 
     def _run_async(self, order: Task, function: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """Run a coroutine on a loop of its own. An interruption cancels it, so that its cleanup runs."""
-        asked: list[int] = []
+        self._asked_kind = 0
 
         async def main() -> Any:
             loop, running = asyncio.get_running_loop(), asyncio.current_task()
             assert running is not None
 
             def stop(kind: int) -> None:
-                asked.append(kind)
+                self._asked_kind = self._asked_kind or kind
                 loop.call_soon_threadsafe(running.cancel)
 
             self._stop_loop, self.coroutine = stop, running
@@ -143,8 +185,8 @@ class Executor:
             try:
                 return await function(*args, **kwargs)
             except asyncio.CancelledError as error:
-                if asked:
-                    raise interruption(asked[0]).with_traceback(error.__traceback__) from None
+                if self._asked_kind:
+                    raise interruption(self._asked_kind).with_traceback(error.__traceback__) from None
                 raise
             finally:
                 self.interruptible = 0
@@ -152,10 +194,10 @@ class Executor:
 
         return asyncio.run(main())
 
-    def _failed(self, order: Task, error: BaseException, started: int, ended: int, cpu: int) -> JobFailed:
+    def _failed(self, order: Task, error: BaseException, lane: Lane, started: int, ended: int, cpu: int) -> JobFailed:
         # An exception may say itself that trying again is of no use.
         outcome, retryable = Outcome.ERROR, getattr(error, "retryable", True) is not False
-        if isinstance(error, JobInterrupted) and self._was_asked(order.seq):
+        if isinstance(error, JobInterrupted) and _was_asked(lane, order.seq):
             outcome = Outcome.TIMEOUT if isinstance(error, JobTimeout) else Outcome.CANCELLED
         elif isinstance(error, InvalidPayload):
             outcome, retryable = Outcome.UNSERIALISABLE, False
@@ -173,9 +215,6 @@ class Executor:
             retryable,
             tainted=isinstance(error, MemoryError),
         )
-
-    def _was_asked(self, seq: int) -> bool:
-        return seq in (self.slot.words[words.INTERRUPT] >> 2, self.slot.words[words.FLAG] >> 2)
 
     def _task_result(self, task: Any, order: Task, args: list[Any], kwargs: dict[str, Any]) -> Any:
         now = datetime.now(UTC)
@@ -195,19 +234,31 @@ class Executor:
         )
 
     def _tell_finished(self, task: Any, result: Any, error: BaseException | None, value: Any = None) -> None:
-        status = TaskResultStatus.SUCCESSFUL if error is None else TaskResultStatus.FAILED
-        object.__setattr__(result, "status", status)
-        object.__setattr__(result, "finished_at", datetime.now(UTC))
-        if error is None:
-            object.__setattr__(result, "_return_value", value)
-        else:
-            kind = type(error)
-            path = f"{kind.__module__}.{kind.__qualname__}"
-            result.errors.append(TaskError(exception_class_path=path, traceback=_traceback(error)))
+        note_end(result, error, value)
         task_finished.send_robust(sender=type(task.get_backend()), task_result=result)
 
 
-INTERRUPT = Executor.interrupt.__code__
+INTERRUPTS = {Executor.interrupt.__code__}
+"""Where an interruption is raised, which is no part of the way to the job."""
+OURS = {__name__, around.__name__}
+"""Modules that lead to the job's own frames."""
+
+
+def _was_asked(lane: Lane, seq: int) -> bool:
+    return seq in (lane.words[words.INTERRUPT] >> 2, lane.words[words.FLAG] >> 2)
+
+
+def note_end(result: Any, error: BaseException | None, value: Any) -> None:
+    """For receivers of Django's signals."""
+    status = TaskResultStatus.SUCCESSFUL if error is None else TaskResultStatus.FAILED
+    object.__setattr__(result, "status", status)
+    object.__setattr__(result, "finished_at", datetime.now(UTC))
+    if error is None:
+        object.__setattr__(result, "_return_value", value)
+    else:
+        kind = type(error)
+        path = f"{kind.__module__}.{kind.__qualname__}"
+        result.errors.append(TaskError(exception_class_path=path, traceback=_traceback(error)))
 
 
 def _open_caches() -> None:
@@ -234,7 +285,7 @@ def _traceback(error: BaseException) -> str:
         own = place = error.__traceback__
         while place is not None:
             # What led to the job is ours; where an interruption hit it is not.
-            if place.tb_frame.f_globals.get("__name__") == __name__ and place.tb_frame.f_code is not INTERRUPT:
+            if place.tb_frame.f_globals.get("__name__") in OURS and place.tb_frame.f_code not in INTERRUPTS:
                 own = place.tb_next
             place = place.tb_next
         return "".join(traceback.format_exception(type(error), error, own or error.__traceback__))

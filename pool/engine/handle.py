@@ -13,13 +13,14 @@ import msgspec
 
 from pool import failpoints
 from pool.domain.jobs import ClaimedJob
+from pool.domain.kinds import GENERAL
 from pool.domain.stages import Stage
 from pool.domain.states import Outcome, WorkerState
 from pool.engine import linux
 from pool.engine import slot as words
 from pool.engine.messages import Fact, Leave, RunJobs, SideFact, Task
 from pool.engine.pipe import Pipe
-from pool.engine.slot import Slot
+from pool.engine.slot import Running, Slot
 
 MESSAGE_BYTES = 2**20
 """Arguments in one message of jobs: far below the limit of a frame."""
@@ -35,6 +36,13 @@ class Held(msgspec.Struct, gc=False):
     """Length of its arguments."""
     begun: bool = False
     """RUNNING stands in the database."""
+    seq: int = 0
+    is_stream: bool = False
+    """It runs beside others on an event loop."""
+    usage: str | None = None
+    """What it said it used, as JSON."""
+    told: int = -1
+    """Revision of its progress that was carried last."""
 
 
 @dataclass(slots=True)
@@ -48,13 +56,29 @@ class End:
 
 
 class Handle:
-    def __init__(self, worker: str, index: int, slot: Slot, now: float) -> None:
+    def __init__(
+        self,
+        worker: str,
+        index: int,
+        slot: Slot,
+        now: float,
+        kind: str = GENERAL,
+        offers: frozenset[str] = frozenset(),
+        streams: int = 1,
+    ) -> None:
         ours, theirs = socket.socketpair()
         ours_side, theirs_side = socket.socketpair()
         self.worker, self.index, self.slot = worker, index, slot
         self.main: Pipe[Fact] = Pipe(ours, Fact, blocking=False)
         self.side: Pipe[SideFact] = Pipe(ours_side, SideFact, blocking=False)
         self.theirs = (theirs, theirs_side)
+        self.kind, self.offers = kind, offers
+        self.rank = 0
+        """Its number among the workers of its kind."""
+        self.streams = streams
+        """Most async jobs that it runs at a time."""
+        self.sealed = False
+        """It was given a job that has its process for itself, and gets no other."""
         self.pid, self.pidfd = 0, -1
         self.state = WorkerState.STARTING
         self.held: dict[int, Held] = {}
@@ -65,14 +89,15 @@ class Handle:
         self.poke_unanswered = False
         self.retiring = ""
         self.left = False
-        self.end: End | None = None
+        self.ends: dict[int, End] = {}
+        """By the job's number. Only a worker with streams ever has more than one."""
         self.said: list[tuple[float, str, str]] = []
-        self.usage: str | None = None
-        self.progress_seen = 0
         self.held_up_by = 0
         """Number of a job that takes much longer than expected: nothing is handed out behind it."""
         self.recalled_for = 0
-        self.jobs_completed = self.jobs_failed = 0
+        self.jobs_completed = self.jobs_failed = self.failed_in_row = 0
+        self.ran_us = 0
+        """Run time of all its attempts, added up."""
         self.rss: int | None = None
         self.rss_at_start: int | None = None
         """Memory it had when it became ready: most of that is the nursery's, and shared."""
@@ -93,7 +118,7 @@ class Handle:
         with suppress(OSError):
             self.pidfd = os.pidfd_open(pid)
 
-    def give(self, orders: list[tuple[ClaimedJob, float]], now_ns: int) -> None:
+    def give(self, orders: list[tuple[ClaimedJob, float]], now_ns: int, *, streams: bool = False) -> None:
         """Hand over jobs. Raises Closed when the worker is gone; the jobs are held then all the same."""
         tasks: list[Task] = []
         messages, room = [tasks], MESSAGE_BYTES
@@ -101,7 +126,7 @@ class Handle:
             seq = self._next_seq
             self._next_seq = seq + 1
             size = job.payload_size
-            self.held[seq] = Held(job, now_ns, cost, size)
+            self.held[seq] = Held(job, now_ns, cost, size, seq=seq, is_stream=streams)
             self.load_us += cost
             self.load_bytes += size
             room -= size
@@ -126,10 +151,12 @@ class Handle:
         self.load_bytes -= held.size
         if not self.held:
             self.load_us = 0.0
+            if self.sealed:
+                self.retiring = self.retiring or "its only job"
             if self.state is WorkerState.BUSY:
                 self.state = WorkerState.IDLE
-        if self.end is not None and self.end.seq == seq:
-            self.end = None
+        if self.ends:
+            self.ends.pop(seq, None)
         if self.held_up_by == seq:
             self.held_up_by = 0
         return held
@@ -146,18 +173,37 @@ class Handle:
         self.state = WorkerState.TERMINATING
         self.main.send(Leave())
 
-    def running(self) -> tuple[int, int] | None:
-        """Number and start (monotonic nanoseconds) of the job it executes now."""
-        seq = self.slot.words[words.SEQ]
-        started = self.slot.words[words.STARTED]
-        # The next job may have begun between the two looks: one's number must not go with the other's start.
-        if not started or seq not in self.held or seq != self.slot.words[words.SEQ]:
-            return None
-        return seq, started
+    def running(self) -> Running | None:
+        """The job it executes now; one of them where there are several."""
+        return next(iter(self.running_jobs()), None)
+
+    def running_jobs(self) -> list[Running]:
+        """What it executes now and the node has not heard the end of."""
+        if self.streams > 1:
+            return [running for running in self.slot.jobs() if running.seq in self.held]
+        running = self.slot.running()
+        return [running] if running is not None and running.seq in self.held else []
 
     def begun_seq(self) -> int:
         """Number of the last job it began."""
-        return self.slot.words[words.SEQ]
+        return self.slot.words[words.LAST]
+
+    @property
+    def holds_streams(self) -> bool:
+        """Whether it has async jobs in hand, side by side: then it has no others, and never both."""
+        return self.streams > 1 and any(held.is_stream for held in list(self.held.values())[:1])
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether no job ever began in it."""
+        return not self.held and self.begun_seq() == 0
+
+    @property
+    def may_take_more(self) -> bool:
+        """Whether a job handed out now would not stand behind one that is being ended, or end with it."""
+        if self.streams > 1:
+            return all(end.stage < Stage.EXCEPTION for end in self.ends.values())
+        return not self.ends
 
     def kill(self, reason: str) -> None:
         """End the worker and all of its process group."""

@@ -23,10 +23,7 @@ from pool.engine.messages import (
 from pool.engine.meter import Meter
 from pool.engine.staffing import Staffing
 from pool.engine.whereabouts import Whereabouts
-from pool.logs import get_logger
 from pool.store.running import Said
-
-log = get_logger(__name__)
 
 
 class Hearing:
@@ -46,13 +43,12 @@ class Hearing:
                 case JobFailed():
                     self._failed(handle, fact, now)
                 case JobTold(seq, said, usage):
-                    handle.usage = usage
-                    self._said(handle, seq, said)
+                    self._told(handle, seq, said, usage)
                 case WorkerReady(pid):
                     self._ready(handle, pid, now)
                 case WorkerTainted(reason):
                     handle.retiring = handle.retiring or reason
-                    log.warning("worker.tainted", worker=handle.worker, reason=reason)
+                    self.ledger.tidings.tell("worker.error", now.wall, handle.worker, {"reason": reason})
                 case Recalled(seqs):
                     self._recalled(handle, seqs)
 
@@ -63,6 +59,8 @@ class Hearing:
                     self._recalled(handle, seqs)
                 case JobSaid(job, epoch, said):
                     self.ledger.pending.say(Said(job, epoch, at, stream, text) for at, stream, text in said)
+                    if self.ledger.tidings.output:
+                        self._tell_output(handle, (job, epoch), said)
                 case StackDumped(seq, text):
                     self.whereabouts.answered(handle, seq, text, time.time())
 
@@ -76,15 +74,17 @@ class Hearing:
         handle.beat_at = now.mono
         handle.measure(now.mono)
         self.staffing.worker_ready()
-        log.debug("worker.ready", worker=handle.worker, pid=pid, took_ms=round((now.mono - handle.born_at) * 1e3, 1))
+        facts = {"pid": pid, "took_ms": round((now.mono - handle.born_at) * 1e3, 1)}
+        self.ledger.tidings.tell("worker.ready", now.wall, handle.worker, facts)
 
     def _done(self, handle: Handle, fact: JobDone, now: Now) -> None:
         held = handle.take_back(fact.seq)
         if held is None:
             return
         handle.jobs_completed += 1
+        handle.failed_in_row = 0
         self.staffing.worker_worked(handle)
-        began = self._measure(held, fact.started, fact.ended, now)
+        began = self._measure(handle, held, fact.started, fact.ended, now)
         self.ledger.ended(
             Ended(
                 held.job,
@@ -94,18 +94,18 @@ class Hearing:
                 now.wall_of(fact.ended),
                 result=fact.result,
                 cpu_ms=fact.cpu / 1e6,
-                usage=handle.usage,
+                usage=held.usage,
             )
         )
-        handle.usage = None
 
     def _failed(self, handle: Handle, fact: JobFailed, now: Now) -> None:
         held = handle.take_back(fact.seq)
         if held is None:
             return
         handle.jobs_failed += 1
+        handle.failed_in_row += 1
         self.staffing.worker_worked(handle)
-        began = self._measure(held, fact.started, fact.ended, now)
+        began = self._measure(handle, held, fact.started, fact.ended, now, succeeded=False)
         if fact.tainted:
             handle.retiring = handle.retiring or fact.kind
         self.ledger.ended(
@@ -117,25 +117,43 @@ class Hearing:
                 now.wall_of(fact.ended),
                 failure=Failure(fact.kind, fact.message, fact.traceback),
                 cpu_ms=fact.cpu / 1e6,
-                usage=handle.usage,
+                usage=held.usage,
                 retryable=fact.retryable,
             )
         )
-        handle.usage = None
 
-    def _measure(self, held: Held, started: int, ended: int, now: Now) -> float:
+    def _measure(
+        self, handle: Handle, held: Held, started: int, ended: int, now: Now, *, succeeded: bool = True
+    ) -> float:
         """Note the times of an attempt; when it began, in seconds since 1970."""
         job = held.job
         run_us = (ended - started) // 1000
+        handle.ran_us += run_us
         begun_at = now.wall_of(started)
         wait_us = max(int((begun_at - job.run_at) * 1e6), 0)
         dispatch_us = max((started - held.handed_ns) // 1000, 0)
         self.meter.ended(job.queue, job.task, wait_us, run_us, wait_us + run_us, dispatch_us)
-        self.dispatch.learn(job.task, run_us)
+        if held.is_stream:
+            self.meter.ran_beside(run_us, handle.streams)
+        self.dispatch.learn(job.task, run_us, handle, succeeded=succeeded, is_stream=held.is_stream)
         return begun_at
+
+    def _told(self, handle: Handle, seq: int, said: list[tuple[float, str, str]], usage: str | None) -> None:
+        held = handle.held.get(seq)
+        if held is not None:
+            held.usage = usage
+            self._said(handle, seq, said)
 
     def _said(self, handle: Handle, seq: int, said: list[tuple[float, str, str]]) -> None:
         held = handle.held.get(seq)
         if held is not None:
             job = held.job
             self.ledger.pending.say(Said(job.id, job.epoch, at, stream, text) for at, stream, text in said)
+            if self.ledger.tidings.output:
+                self.ledger.news.said(job, handle.worker, said)
+
+    def _tell_output(self, handle: Handle, claim: tuple[str, int], said: list[tuple[float, str, str]]) -> None:
+        """Of a job that runs: one that has ended tells the rest with its ending."""
+        for held in handle.held.values():
+            if (held.job.id, held.job.epoch) == claim:
+                self.ledger.news.said(held.job, handle.worker, said)

@@ -7,6 +7,7 @@ is taken for dead when this node has itself seen its lease number unchanged for 
 import os
 import secrets
 import socket
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ from pathlib import Path
 from pool.domain.retry import Backoff
 from pool.domain.states import NodeState
 from pool.engine import linux
+from pool.engine.equipment.shared import remove_blocks
 from pool.engine.remains import end_node, end_remains
 from pool.engine.slot import begun_jobs
 from pool.logs import get_logger
@@ -58,6 +60,7 @@ def output_path(identity: NodeIdentity, worker: str) -> Path:
 def clear_files(identity: NodeIdentity) -> None:
     """Remove what a node that ended, or was killed, has in the run folder."""
     folder = Path(identity.run_dir)
+    remove_blocks(identity.id[:12])
     with suppress(OSError):
         for prefix in (SLOTS_PREFIX, BELL_PREFIX, OUTPUT_PREFIX):
             for path in folder.glob(f"{prefix}{identity.id[:12]}*"):
@@ -108,6 +111,11 @@ class Kin:
     def is_waiting(self) -> bool:
         """Whether it must look again soon: jobs wait until what their dead node left is gone."""
         return bool(self._ending_since)
+
+    @property
+    def others(self) -> Collection[str]:
+        """Ids of the other nodes, as far as it knows."""
+        return self._seen.keys()
 
     def _forget_all_but(self, ids: set[str]) -> None:
         """Whoever is no longer among the others was rescued by somebody else, or has left."""

@@ -15,6 +15,7 @@ from pool.engine import linux
 from pool.engine.folder_lock import NodeLock
 from pool.engine.node import Node
 from pool.store.advice import advice, other_sizes
+from pool.store.nodes import KeptSize
 from pool.store.opening import leave_pools, open_connection, require_shared
 
 COLLECT_AFTER = (100_000, 50, 50)
@@ -69,8 +70,11 @@ def spare_the_collector() -> None:
     gc.set_threshold(*COLLECT_AFTER)
 
 
-def new_node(workers: int | None = None, lock: NodeLock | None = None) -> Node:
-    """Make sure that a node can work here, and make it. Raises NotReady, InvalidConfig."""
+def new_node(workers: int | None = None, lock: NodeLock | None = None, kept: KeptSize | None = None) -> Node:
+    """Make sure that a node can work here, and make it; `kept` is the size of the one before it.
+
+    Raises NotReady, InvalidConfig.
+    """
     config = get_config()
     logs.configure("node")
     leave_pools()
@@ -78,7 +82,7 @@ def new_node(workers: int | None = None, lock: NodeLock | None = None) -> Node:
     warn_of_server(config, workers or config.workers)
     linux.raise_file_limit()
     spare_the_collector()
-    node = Node(config, run_dir(), workers or config.workers)
+    node = Node(config, run_dir(), workers or config.workers, kept)
     node.lock = lock
     return node
 

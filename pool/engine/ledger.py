@@ -5,30 +5,34 @@ single row spoils the batch, the batch is redone row by row. After a transaction
 back what the database thinks it holds and it does not. Of a database that fails the log tells ever more seldom.
 """
 
-from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from django.db import DatabaseError, InterfaceError
 
 from pool import failpoints
 from pool.domain.complaints import Complaints
-from pool.domain.jobs import ClaimedJob, Ended, Verdict
+from pool.domain.fairness import Shares
+from pool.domain.jobs import Ended, Verdict
 from pool.domain.retry import Backoff
 from pool.domain.setting import BUFFER_BYTES
-from pool.domain.states import NodeState
 from pool.domain.verdict import judge
+from pool.engine.job_news import JobNews
 from pool.engine.pending import Pending
+from pool.engine.tidings import Tidings
+from pool.engine.turns import Answer, Report, Wanted
 from pool.logs import get_logger
-from pool.store import nodes, running, tally
-from pool.store.claim import claim, meet_queues, passed_by
-from pool.store.database import ClockReading, Database
+from pool.store import nodes, running, shelf, tally
+from pool.store.claim import meet_queues, passed_by, take
+from pool.store.database import Database
 from pool.store.deltas import Deltas
+from pool.store.dependencies import follow
 from pool.store.events import write_event
 from pool.store.failures import Kind, in_words, kind_of
+from pool.store.keys import KeyWatch, sweep
 from pool.store.locks import is_lock_timeout, locked_by_others
 from pool.store.promote import bring_forward, next_due, promote
-from pool.store.record import Recorded, Redo, record
+from pool.store.record import Redo, Ruling, record
 from pool.store.rescue import release_unheld
 from pool.store.snapshots import write_snapshot
 
@@ -45,49 +49,6 @@ RELEASE_BATCH = 2000
 """Outcomes written in one transaction at the most, so that none holds the lock for long."""
 
 
-@dataclass(slots=True)
-class Report:
-    """What the node writes once a second beside its jobs."""
-
-    at: float
-    data: dict[str, Any]
-    histograms: dict[str, Any]
-    workers: list[nodes.WorkerRow]
-    state: NodeState
-    size: int
-    problem: str
-
-
-@dataclass(slots=True)
-class Wanted:
-    """What this turn asks of the database."""
-
-    jobs: int = 0
-    promote: bool = False
-    discover: bool = False
-    fold: bool = False
-    report: Report | None = None
-    set_back_s: float = 0.0
-    """By so much the wall clock was set back."""
-
-    def __bool__(self) -> bool:
-        return bool(self.jobs or self.promote or self.discover or self.fold or self.report or self.set_back_s)
-
-
-@dataclass(slots=True)
-class Answer:
-    """What this turn brought."""
-
-    claimed: list[ClaimedJob] = field(default_factory=list)
-    passed_by: bool = False
-    """There are further jobs, which somebody holds locked just now."""
-    recorded: Recorded = field(default_factory=Recorded)
-    folded: tally.Folded = field(default_factory=tally.Folded)
-    next_due: float | None = None
-    clock: ClockReading | None = None
-    looked_ahead: bool = False
-
-
 class Ledger:
     def __init__(
         self,
@@ -95,11 +56,15 @@ class Ledger:
         node: str,
         backoff: Backoff,
         queues: Collection[str],
+        shares: Shares | None = None,
         most_bytes: int = BUFFER_BYTES,
     ) -> None:
         self.db, self.node, self.backoff, self.queues = db, node, backoff, list(queues)
+        self.shares, self.keys = shares or Shares(), KeyWatch()
         self.most_bytes = most_bytes
         self.pending = Pending()
+        self.tidings = Tidings(self.event)
+        self.news = JobNews(self.tidings)
         self.problem = ""
         self.retry_at = 0.0
         self.doubt = False
@@ -123,6 +88,7 @@ class Ledger:
 
     def event(self, at: float, name: str, **facts: Any) -> None:
         self.pending.note(at, name, facts)
+        self.tidings.kept(at, name, facts)
 
     @property
     def is_full(self) -> bool:
@@ -159,15 +125,17 @@ class Ledger:
             if self.doubt:
                 release_unheld(db, node, held(), self.backoff, deltas, wall)
             self._tell(now)
-            if now.rulings:
-                answer.recorded = record(db, node, now.rulings, deltas, careful=self._careful)
+            self._record(answer, now.rulings, deltas)
+            self._follow(answer, wanted, wall, deltas)
             self._come_due(wanted, wall, deltas)
+            self._offer(answer, wanted, deltas)
+            if wanted.promote or self.keys.due:
+                answer.woken += sweep(db, self.keys, deltas, all_keys=wanted.promote)
             if wanted.promote or wanted.discover:
                 meet_queues(db)
                 answer.next_due, answer.looked_ahead = next_due(db), True
             if wanted.jobs:
-                answer.claimed = claim(db, node, wanted.jobs, deltas, self.queues)
-                answer.passed_by = len(answer.claimed) < wanted.jobs and passed_by(db, self.queues)
+                self._claim(answer, wanted.jobs, deltas, wall)
             deltas.write(db, node)
             if wanted.fold:
                 answer.folded = tally.fold(db, node)
@@ -177,6 +145,36 @@ class Ledger:
             db.doing = "record" if now.rulings else "claim" if answer.claimed else "turn"
         self.pending = later
         return answer
+
+    def _record(self, answer: Answer, rulings: Sequence[Ruling], deltas: Deltas) -> None:
+        if rulings:
+            answer.recorded = record(self.db, self.node, rulings, deltas, careful=self._careful)
+            answer.woken = answer.recorded.woken
+            self.keys.due |= answer.recorded.keys_missed
+
+    def _follow(self, answer: Answer, wanted: Wanted, wall: float, deltas: Deltas) -> None:
+        """What waited for the jobs that ended, here or elsewhere, starts or ends with them."""
+        if answer.recorded.has_followers or wanted.promote or wanted.discover:
+            answer.followed = follow(self.db, wall, deltas)
+            answer.woken += answer.followed.started
+
+    def _offer(self, answer: Answer, wanted: Wanted, deltas: Deltas) -> None:
+        """Jobs that waited for a capable worker may start when one has room."""
+        if wanted.promote:
+            answer.waiting = shelf.waiting(self.db)
+        for key, room in wanted.rooms:
+            released = shelf.release(self.db, key, room, deltas, self.queues)
+            answer.woken += released
+            if released < room:
+                answer.emptied.append(key)
+
+    def _claim(self, answer: Answer, most: int, deltas: Deltas, wall: float) -> None:
+        taken = take(self.db, self.node, most, deltas, self.queues, self.shares, wall)
+        answer.claimed, answer.held_back, answer.again_s = taken.jobs, taken.held_back, taken.again_s
+        answer.delayed = taken.delayed
+        answer.passed_by = taken.passed_by or bool(self.keys.due)
+        if len(taken.jobs) < most and not answer.passed_by:
+            answer.passed_by = passed_by(self.db, self.queues)
 
     def _split(self) -> tuple[Pending, Pending]:
         """What is told in this turn, and what waits: more than a batch, and rows that somebody else holds locked."""

@@ -8,7 +8,7 @@ from pool.engine.ears import Ears
 from pool.engine.handle import Handle
 from pool.engine.hearing import Hearing
 from pool.engine.loss import Exit, collect_exit
-from pool.engine.messages import ClerkFact, ClerkSaw
+from pool.engine.messages import ClerkFact, ClerkListens, ClerkSaw
 from pool.engine.pipe import BrokenFrame, Closed, Pipe
 from pool.engine.reporting import Reporting
 from pool.engine.roster import Roster
@@ -20,6 +20,9 @@ log = get_logger(__name__)
 
 CLERK_PAUSE_S = 2.0
 """Before a clerk that died, or could not be started, is replaced."""
+
+LAST_WORDS_S = 2.0
+"""What the clerk's listeners have for the last events of a node that leaves."""
 
 CLERK_SILENT_S = 60.0
 """A clerk that told nothing for so long hangs."""
@@ -37,6 +40,7 @@ class Links:
     ) -> None:
         self.ears, self.roster, self.staffing = ears, roster, staffing
         self.hearing, self.undertaker, self.reporting = hearing, undertaker, reporting
+        self.tidings = hearing.ledger.tidings
         self.clerk: Helper | None = None
         self.clerk_due = self.clerk_heard = 0.0
         self.death_seen = False
@@ -67,7 +71,9 @@ class Links:
             self.clerk.end()
 
     def flush(self) -> None:
-        """Send orders that a worker's socket did not take at once."""
+        """Send orders that a worker's socket did not take at once, and what the clerk's listeners want to know."""
+        if self.tidings.has_news and self.clerk is not None:
+            self.tidings.send(self.clerk)
         for pipe in list(self._full):
             try:
                 pipe.flush()
@@ -80,6 +86,9 @@ class Links:
     def close(self) -> None:
         """Leave nobody behind, not even who is frozen."""
         if self.clerk is not None:
+            if self.tidings.has_news:
+                self.tidings.send(self.clerk)
+                self.clerk.finish(LAST_WORDS_S)
             self.clerk.end()
         # Where workers are left, so may be programs that their jobs started: the nursery ends those, then itself.
         if self.staffing.nursery is not None and not len(self.roster):
@@ -93,7 +102,7 @@ class Links:
         self.ears.watch(nursery.pidfd, self._nursery_ended)
 
     def _open_clerk(self, now: Now) -> None:
-        clerk = self.clerk = Helper("pool.engine.clerk", ClerkFact, setup=True)
+        clerk = self.clerk = Helper("pool.engine.clerk", ClerkFact, [self.undertaker.me.id], setup=True)
         self.clerk_heard = now.mono
         self.undertaker.other_children = {clerk.pid}
         self.ears.watch(clerk.sock.fileno(), self._hear_clerk)
@@ -149,6 +158,8 @@ class Links:
             for fact in self.clerk.read():
                 if isinstance(fact, ClerkSaw):
                     self.reporting.pss, self.reporting.log_problem = fact.pss, fact.log_problem
+                elif isinstance(fact, ClerkListens):
+                    self.tidings.listen(fact.names)
             self._turn_from(self.clerk)
 
     def _clerk_ended(self, now: Now) -> None:
@@ -157,6 +168,7 @@ class Links:
             self._reap(self.clerk)
             self.clerk.close()
             self.clerk = None
+            self.tidings.forget()
             self.clerk_due = now.mono + CLERK_PAUSE_S
 
     def _bury(self, handle: Handle, now: Now) -> None:

@@ -68,6 +68,19 @@ def raise_file_limit() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
+def limit_address_space(size: int) -> None:
+    """Let this process map no more than so many bytes; 0 for as many as it likes."""
+    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    if size:
+        resource.setrlimit(resource.RLIMIT_AS, (size if hard == resource.RLIM_INFINITY else min(size, hard), hard))
+
+
+def trim_heap() -> None:
+    """Give free memory of this process back to the system, where the C library can."""
+    with suppress(AttributeError):
+        _libc.malloc_trim(0)
+
+
 def leave_files(highest: int) -> None:
     """Raise OSError when descriptors up to this number leave too few for all that a node opens beside workers."""
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]

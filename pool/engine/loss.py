@@ -6,20 +6,29 @@ they are; the one it was executing ends as what happened to it, and only after i
 
 import os
 import signal
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from pool.domain.errors import JobCancelled, JobTimeout, NodeStopped, WorkerLost
+from pool.domain.errors import JobCancelled, JobTimeout, NeighbourEnded, NodeStopped, WorkerLost
 from pool.domain.jobs import Ended, Failure, failure
+from pool.domain.stages import Stage
 from pool.domain.states import Outcome
 from pool.engine import linux
+from pool.engine import slot as words
 from pool.engine.handle import Handle, Held
 from pool.logs import get_logger
 
 log = get_logger(__name__)
 
 OUTPUT_BYTES = 8192
+
+BLOCKING_S = 1.0
+"""A step of an async job that takes longer than this keeps all others of its worker from going on."""
+
+FROM_OUTSIDE = (signal.SIGKILL, signal.SIGTERM)
+"""Signals that may come from anybody, the kernel that needs memory among them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,20 +76,70 @@ def split_jobs(handle: Handle) -> tuple[list[Held], list[Held]]:
     return begun, unbegun
 
 
-def judge_loss(handle: Handle, how: Exit, *, starved: bool = False) -> tuple[Outcome, Failure]:
-    """What happened to the job the worker was executing. `starved`: the kernel had run out of memory."""
-    end = handle.end
-    if end is not None:
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """What a worker's death means for one of the jobs that it had begun."""
+
+    held: Held
+    outcome: Outcome
+    failure: Failure
+    suspect: bool = False
+    """It may be what ended the worker: it is not blamed, and has a process of its own from now on."""
+
+
+def judge_losses(handle: Handle, begun: Sequence[Held], how: Exit, now_ns: int, *, starved: bool = False) -> list[Loss]:
+    """What happened to each job that the worker was executing. `starved`: the kernel had run out of memory.
+
+    A job that was asked to end has ended as asked. Of several others one is to blame, or none can be blamed.
+    """
+    scene = _look_at_scene(handle, how, now_ns, starved=starved)
+    return [_judge(handle, held, how, scene, alone=len(begun) == 1) for held in begun]
+
+
+@dataclass(frozen=True, slots=True)
+class _Scene:
+    """Why the worker died, and what its slot tells of its event loop, as numbers of jobs; 0 for none."""
+
+    why: str
+    forced: bool
+    """It was brought down because one of its jobs did not end when it was asked to."""
+    blocker: int
+    """Held up the loop for so long that no other job could end."""
+    culprit: int
+    """Executed when the worker died of itself, and no thread did."""
+
+
+def _look_at_scene(handle: Handle, how: Exit, now_ns: int, *, starved: bool) -> _Scene:
+    shared = handle.slot.words
+    step = shared[words.STEP]
+    forced = any(end.stage >= Stage.TERM for end in handle.ends.values())
+    blocking = step and now_ns - shared[words.STEP_AT] > BLOCKING_S * 1e9
+    by_itself = how.signal not in FROM_OUTSIDE and not shared[words.THREADS] and not handle.death_reason
+    return _Scene(_why(handle, how, starved=starved), forced, step if blocking else 0, step if by_itself else 0)
+
+
+def _judge(handle: Handle, held: Held, how: Exit, scene: _Scene, *, alone: bool) -> Loss:
+    end = handle.ends.get(held.seq)
+    is_victim = scene.forced and scene.blocker not in (0, held.seq)
+    if end is not None and not (is_victim and end.outcome is Outcome.TIMEOUT):
         kind = JobCancelled if end.outcome is Outcome.CANCELLED else JobTimeout
-        return end.outcome, failure(kind, f"{kind()} Its worker had to be stopped: {how}.")
+        return Loss(held, end.outcome, failure(kind, f"{kind()} Its worker had to be stopped: {how}."))
     if handle.death_reason == "shutdown":
-        return Outcome.INTERRUPTED, failure(NodeStopped)
-    why = f"{how}{f' ({handle.death_reason})' if handle.death_reason else ''}"
+        return Loss(held, Outcome.INTERRUPTED, failure(NodeStopped))
+    if alone or held.seq == scene.culprit:
+        return Loss(held, Outcome.CRASHED, failure(WorkerLost, f"The worker that executed the job died: {scene.why}."))
+    if scene.culprit or (scene.forced and held.seq != scene.blocker):
+        return Loss(held, Outcome.INTERRUPTED, failure(NeighbourEnded))
+    sentence = f"The worker died while it executed the job and others: {scene.why}. It runs alone next time."
+    return Loss(held, Outcome.INTERRUPTED, failure(WorkerLost, sentence), suspect=True)
+
+
+def _why(handle: Handle, how: Exit, *, starved: bool) -> str:
     if how.code == 0:
-        why = "exit code 0 without a result"
-    elif starved and how.signal == signal.SIGKILL and not handle.death_reason:
-        why = f"{how}, likely because memory ran out"
-    return Outcome.CRASHED, failure(WorkerLost, f"The worker that executed the job died: {why}.")
+        return "exit code 0 without a result"
+    if starved and how.signal == signal.SIGKILL and not handle.death_reason:
+        return f"{how}, likely because memory ran out"
+    return f"{how}{f' ({handle.death_reason})' if handle.death_reason else ''}"
 
 
 def last_output(path: Path) -> str:

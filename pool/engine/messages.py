@@ -5,6 +5,8 @@ endings on the one, which only its main thread touches; everything that must get
 which its side thread serves. Times are nanoseconds of the monotonic clock, which all processes of a host share.
 """
 
+from typing import Any
+
 import msgspec
 
 
@@ -97,7 +99,11 @@ class DumpStack(msgspec.Struct, array_like=True, tag=3):
     seq: int
 
 
-SideOrder = Poke | Recall | DumpStack
+class FreeMemory(msgspec.Struct, array_like=True, tag=4):
+    """Give back what can be given back: there is little left of what the worker may have."""
+
+
+SideOrder = Poke | Recall | DumpStack | FreeMemory
 
 
 class StackDumped(msgspec.Struct, array_like=True, tag=2):
@@ -122,13 +128,28 @@ class SpawnWorker(msgspec.Struct, array_like=True, tag=1):
     worker: str
     slot: int
     output: str
+    kind: str = "general"
+    rank: int = 0
+    """Its number among the workers of its kind, from 0 on."""
+    offers: tuple[str, ...] = ()
 
 
 NurseryOrder = SpawnWorker
 
 
+class TaskFacts(msgspec.Struct, array_like=True, frozen=True):
+    """What the node must know of a task to choose a worker for its jobs. It imports no code of the project itself."""
+
+    name: str
+    is_async: bool = False
+    isolated: bool = False
+    """Each of its jobs has a process for itself."""
+    kind: str = "CUSTOM"
+    """The kind of work that it does."""
+
+
 class NurseryReady(msgspec.Struct, array_like=True, tag=1):
-    tasks: list[str]
+    tasks: list[TaskFacts]
 
 
 class NurseryFailed(msgspec.Struct, array_like=True, tag=2):
@@ -157,4 +178,24 @@ class ClerkSaw(msgspec.Struct, array_like=True, tag=1):
     log_problem: str = ""
 
 
-ClerkFact = ClerkSaw
+class ClerkListens(msgspec.Struct, array_like=True, tag=2):
+    """Somebody in the clerk listens to these events."""
+
+    names: list[str]
+
+
+ClerkFact = ClerkSaw | ClerkListens
+
+
+class Told(msgspec.Struct, array_like=True):
+    """Something that happened in the node, for those who listen in the clerk. Time is seconds since 1970."""
+
+    name: str
+    at: float
+    level: str
+    worker: str
+    job: str | None
+    data: dict[str, Any]
+
+
+ClerkOrder = list[Told]

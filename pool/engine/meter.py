@@ -56,6 +56,8 @@ class Standing:
     ready: bool = True
     """The last turn reached the database, so a job could be claimed."""
     problem: str = ""
+    scaling: Mapping[str, Any] = field(default_factory=dict)
+    """What becomes of the size: see `pool.engine.autoscaler`."""
     running_s: float = 0.0
     """Time that the jobs running now have run so far, added up."""
     depths: Mapping[str, int] | None = None
@@ -70,6 +72,19 @@ class _Sample:
     submitted: int
     busy_s: float
     worker_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Running totals as they stood at the last snapshot."""
+
+    at: float
+    busy_s: float
+    """Time that jobs took, of those that run as well."""
+    ended_s: float
+    """Of those that have ended alone."""
+    jobs: int
+    """How many have."""
 
 
 class Meter:
@@ -96,6 +111,19 @@ class Meter:
         if len(noted) >= SAMPLES_KEPT:
             self._count((queue, task), noted)
             noted.clear()
+
+    def ran_beside(self, run_us: int, streams: int) -> None:
+        """One of so many that its worker runs at a time kept it busy for a share of its run time only."""
+        self._ran_s -= run_us * (1 - 1 / streams) / 1e6
+
+    def work(self) -> Work:
+        """What was done up to the last snapshot."""
+        last = self._samples[-1]
+        return Work(last.at, last.busy_s, self._ran_s, self.counters.executed)
+
+    def wait_p95_ms(self, since: float) -> float | None:
+        """95th percentile of the wait of jobs that began after a snapshot at that time; None when none did."""
+        return histogram.percentiles(self._windows[0].since(since))["p95"]
 
     def snapshot(self, now: float, workers: Sequence[WorkerRow], standing: Standing) -> tuple[Data, Histograms]:
         """Close the second: its figures, and its latencies by queue and task."""
@@ -227,6 +255,7 @@ def _pool(standing: Standing, uptime_s: float) -> dict[str, Any]:
         "initialized": standing.initialized,
         "shutting_down": standing.shutting_down,
         "uptime": round(uptime_s, 3),
+        "scaling": dict(standing.scaling),
     }
 
 

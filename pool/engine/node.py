@@ -12,41 +12,24 @@ from pathlib import Path
 from django.db import DatabaseError, InterfaceError
 
 from pool import failpoints
-from pool.domain.config import WORKER_CEILING, PoolConfig
-from pool.domain.retry import Backoff
+from pool.domain.config import PoolConfig
 from pool.domain.states import NodeState
 from pool.engine import bell as bells
 from pool.engine import linux
-from pool.engine.agenda import Agenda
-from pool.engine.clock import Clock, Now
-from pool.engine.control import Asked, Control
-from pool.engine.dispatch import Dispatch
-from pool.engine.ears import Ears
+from pool.engine.clock import Now
+from pool.engine.control import Asked
 from pool.engine.entry import enter
 from pool.engine.folder_lock import NodeLock
-from pool.engine.hearing import Hearing
-from pool.engine.kin import Kin, clear_files, new_identity, slots_path
-from pool.engine.leaving import Leaving
-from pool.engine.ledger import Answer, Ledger, Wanted
-from pool.engine.links import Links
-from pool.engine.meter import Meter
-from pool.engine.reporting import Reporting
-from pool.engine.roster import Roster
+from pool.engine.kin import clear_files
+from pool.engine.parts import Parts
 from pool.engine.signals import Signals
-from pool.engine.slot import Slots
-from pool.engine.staffing import Staffing
-from pool.engine.undertaker import Undertaker
-from pool.engine.watch import Watch
-from pool.engine.whereabouts import Whereabouts
+from pool.engine.turns import Answer, Wanted
 from pool.logs import bind, get_logger
 from pool.store import nodes
-from pool.store.database import TURN_STATEMENT_MS, Database
-from pool.store.doorbell import STACK_OF
+from pool.store.doorbell import CHECK, RESTART_OF, STACK_OF
+from pool.store.nodes import KeptSize
 
 log = get_logger(__name__)
-
-SPARE_SLOTS = 64
-"""Slots beyond the ceiling, for workers that leave while their successors start."""
 
 LOOK_S = 0.05
 """Between two looks at the workers while one of them is busy."""
@@ -60,40 +43,13 @@ FENCE_MARGIN_S = 5.0
 """Before its lease ends a node that cannot renew it stops its workers, so that they are dead when it does."""
 
 
-class Node:
-    def __init__(self, config: PoolConfig, folder: Path, workers: int) -> None:
-        self.config, self.folder = config, folder
-        self.me = new_identity(folder)
-        self.db = Database(config.database, statement_ms=TURN_STATEMENT_MS)
-        self.clock = Clock()
-        self.ears = Ears(self.clock)
-        now = self.clock.now()
-        backoff = Backoff(config.backoff_base_s, config.backoff_factor, config.backoff_cap_s, config.backoff_jitter)
-        self.slots = Slots(slots_path(self.me), WORKER_CEILING + SPARE_SLOTS)
-        self.slots.hold()
-        self.bell = bells.Bell(folder, self.me.id)
-        self.roster = Roster(self.slots.count)
-        self.meter = Meter(now.mono)
-        self.ledger = Ledger(self.db, self.me.id, backoff, config.queues, config.buffer_bytes)
-        self.ledger.beat_began = self.ledger.lease_began = now.mono
-        self.staffing = Staffing(self.roster, self.me, self.slots, config, self.meter)
-        self.staffing.wanted = workers
-        self.dispatch = Dispatch(self.roster, self.ledger, config, lambda task: task in self.staffing.tasks)
-        self.watch = Watch(self.roster, self.ledger, config)
-        self.whereabouts = Whereabouts(self.roster, self.ledger)
-        self.hearing = Hearing(self.ledger, self.dispatch, self.staffing, self.meter, self.whereabouts)
-        self.undertaker = Undertaker(
-            self.roster, self.ledger, self.dispatch, self.staffing, self.hearing, self.meter, self.me
-        )
-        self.reporting = Reporting(self.roster, self.staffing, self.ledger, self.meter, config)
-        self.control = Control(self.db, self.me.id, self.roster, self.ledger, self.dispatch, self.staffing, self.watch)
-        self.links = Links(self.ears, self.roster, self.staffing, self.hearing, self.undertaker, self.reporting)
-        self.agenda = Agenda(self.roster, self.ledger, self.dispatch, self.staffing, self.reporting, config)
-        self.leaving = Leaving(
-            self.roster, self.ledger, self.dispatch, self.staffing, self.undertaker, self.watch, config
-        )
+class Node(Parts):
+    def __init__(self, config: PoolConfig, folder: Path, workers: int, kept: KeptSize | None = None) -> None:
+        super().__init__(config, folder, workers)
+        self.held_until: float | None = None
+        if kept is not None and kept.size:
+            self.staffing.wanted, self.held_until = kept.size, kept.held_until
         self.notices = bells.Notices(self.db, self.ears, self._rung)
-        self.kin = Kin(self.me, config.lease_s, backoff)
         self.lock: NodeLock | None = None
         self.state = NodeState.STARTING
         self.entered = self.done = False
@@ -133,10 +89,12 @@ class Node:
         self.ears.watch(self.signals.fileno(), lambda _now: self.signals.hear())
         self.bell.open()
         self.ears.watch(self.bell.fileno(), lambda _now: self._rung(self.bell.heard()))
-        self.clock.compare(enter(self.db, self.me, self.staffing.wanted, self.signals, self.ears))
+        size = KeptSize(self.staffing.wanted, self.held_until)
+        self.clock.compare(enter(self.db, self.me, size, self.signals, self.ears))
         self.entered = True
         now = self.clock.now()
-        self.ledger.event(now.wall, "node.started", data={"host": self.me.host, "pid": self.me.pid})
+        about = {"host": self.me.host, "pid": self.me.pid, "workers": self.staffing.wanted, "database": self.db.vendor}
+        self.ledger.tidings.tell("node.started", now.wall, data=about)
         self._rescue_kin(now)
         if self.lock is not None:
             with suppress(DatabaseError, InterfaceError):
@@ -144,7 +102,6 @@ class Node:
         self.notices.listen()
         self.links.open_helpers(now)
         self.state = NodeState.RUNNING
-        log.info("node.started", pid=self.me.pid, workers=self.staffing.wanted, database=self.db.vendor)
 
     def hear(self, rest_s: float) -> None:
         """Wait for the next thing to happen, and take in everything that did."""
@@ -205,19 +162,30 @@ class Node:
         self.reporting.last_claim_ok = now.mono
         if wanted.report is not None:
             self.undertaker.ended_workers.clear()
+            if self.state is NodeState.RUNNING:
+                self.autoscaler.look(now)
         self.clock.set_back_s -= wanted.set_back_s
         if answer.clock is not None:
             self.clock.compare(answer.clock)
-        self._count(answer)
+        recorded = answer.recorded
+        self.meter.counters.turned(len(answer.claimed), len(recorded.fenced), answer.folded.arrived)
+        self.meter.counters.written(recorded.statuses())
+        if self.ledger.tidings.jobs:
+            self._tell_jobs(answer, now)
         self.agenda.learn(answer, wanted, self.clock.now())
+        self.dispatch.learn_waiting(answer.waiting, answer.emptied)
         self.dispatch.take(answer.claimed, now)
 
     def staff(self, now: Now) -> None:
         """Hire, dismiss and see off workers; keep the helpers alive."""
         if self.state is NodeState.RUNNING:
+            if self.dispatch.waits_alone:
+                self.staffing.make_room(self.dispatch.waits_alone)
             self.links.open_helpers(now)
             for handle in self.staffing.hire(now.mono):
                 self.links.connect(handle)
+                facts = {"slot": handle.index, "kind": handle.kind}
+                self.ledger.tidings.hint("worker.started", now.wall, handle.worker, None, facts)
             self.staffing.dismiss()
         self.staffing.see_off(now.mono)
 
@@ -242,6 +210,7 @@ class Node:
 
     def close(self) -> None:
         """Leave nothing behind, unless jobs are left: then whoever comes next needs to know which of them began."""
+        self.ledger.tidings.hint("pool.stopped", self.clock.now().wall, "", None, {"host": self.me.host})
         self.links.close()
         is_clean = self.done and not self.roster.holding() and not self.ledger.pending
         is_over = self.disowned or not (self.entered or self.db.in_doubt)
@@ -263,16 +232,16 @@ class Node:
         if self.reporting.due(now):
             wanted.report = self.reporting.make(now, self.state, self.undertaker.ended_workers)
             wanted.fold = True
+            self.wellbeing.look(now, wanted.report.data)
             self.undertaker.remember_memory()
             self.staffing.look_at_loading(now.mono)
         return wanted
 
-    def _count(self, answer: Answer) -> None:
-        counters = self.meter.counters
-        counters.claimed += len(answer.claimed)
-        counters.fenced += len(answer.recorded.fenced)
-        counters.written(answer.recorded.statuses())
-        counters.submitted += answer.folded.arrived
+    def _tell_jobs(self, answer: Answer, now: Now) -> None:
+        news = self.ledger.news
+        news.recorded(answer.recorded.written)
+        news.forget(answer.recorded.fenced)
+        news.claimed(answer.claimed, now.wall)
 
     def _held(self) -> set[tuple[str, int]]:
         """Ids and epochs of the jobs this node knows it holds."""
@@ -287,6 +256,8 @@ class Node:
             self.disowned = self.done = True
             self.exit_code = DISOWNED_EXIT
             return
+        if asked.held_s is not None:
+            self.autoscaler.held_until = now.mono + asked.held_s
         if asked.restart:
             self.reload()
         if asked.stop:
@@ -316,7 +287,13 @@ class Node:
     def _rung(self, reasons: set[str]) -> None:
         if "control" in reasons:
             self.control_due = 0.0
+        if CHECK in reasons:
+            self.watch.ask_all()
+            self.reporting.tell_all(self.clock.now())
+            self.look_due = 0.0
         for reason in reasons:
             if reason.startswith(STACK_OF):
                 self.whereabouts.ask(reason.removeprefix(STACK_OF), self.clock.now())
+            elif reason.startswith(RESTART_OF):
+                self.roster.retire(reason.removeprefix(RESTART_OF), "somebody asked for another one")
         self.agenda.ring()

@@ -5,6 +5,7 @@ worker becomes the node's own child and outlives the nursery.
 """
 
 import gc
+import inspect
 import os
 import signal
 import socket
@@ -21,12 +22,24 @@ from setproctitle import setproctitle
 
 from pool import failpoints, logs, registry
 from pool.conf import get_config
+from pool.domain.errors import PoolError
 from pool.domain.payload import clean_text
 from pool.engine import linux
-from pool.engine.messages import NurseryFailed, NurseryOrder, NurseryReady, SpawnFailed, SpawnWorker, WorkerSpawned
+from pool.engine.around import load_middleware
+from pool.engine.birth import Birth
+from pool.engine.kinds import load_classes
+from pool.engine.messages import (
+    NurseryFailed,
+    NurseryOrder,
+    NurseryReady,
+    SpawnFailed,
+    SpawnWorker,
+    TaskFacts,
+    WorkerSpawned,
+)
 from pool.engine.remains import end_remains
 from pool.engine.slot import Slots
-from pool.engine.worker import Birth, live
+from pool.engine.worker import Worker, live
 from pool.store.opening import leave_pools
 
 PACKET_BYTES = 131_072
@@ -37,21 +50,25 @@ SWEEP_S = 1.5
 
 
 class Nursery:
-    def __init__(self, control: socket.socket, node_pid: int, slots: Path, count: int) -> None:
+    def __init__(self, control: socket.socket, node_pid: int, slots: Path, count: int, lanes: int) -> None:
         self.control, self.node_pid = control, node_pid
-        self.slots = Slots(slots, count)
+        self.slots = Slots(slots, count, lanes)
         self.decode = msgspec.msgpack.Decoder(NurseryOrder).decode
         self.tasks: dict[str, Any] = {}
+        self.classes: dict[str, type[Worker]] = {}
 
     def run(self) -> None:
         """Load, freeze, then fork on demand until the node is gone; end what its jobs leave."""
         try:
             self.load()
+        except PoolError as error:
+            self.say(NurseryFailed(clean_text(str(error), PROBLEM_BYTES)))
+            raise SystemExit(1) from None
         except BaseException:  # noqa: BLE001  a module of the project may raise anything
             self.say(NurseryFailed(clean_text(traceback.format_exc()[-PROBLEM_BYTES:], 4 * PROBLEM_BYTES)))
             raise SystemExit(1) from None
         linux.outlive_parent()
-        self.say(NurseryReady(sorted(self.tasks)))
+        self.say(NurseryReady([_facts(name, task) for name, task in sorted(self.tasks.items())]))
         while True:
             try:
                 packet, descriptors, _, _ = socket.recv_fds(self.control, PACKET_BYTES, 2)
@@ -74,6 +91,8 @@ class Nursery:
         leave_pools()
         self.tasks = dict(registry.discover())
         self.config = get_config()
+        self.classes = load_classes(self.config)
+        load_middleware(self.config.middleware)
         logs.configure("nursery")
         from django.db import connections
 
@@ -122,8 +141,9 @@ class Nursery:
             self.control.close()
             main, side = (socket.socket(fileno=descriptor) for descriptor in descriptors)
             slot = self.slots[order.slot]
-            parents = (middle, self.node_pid)
-            live(Birth(order.worker, parents, slot, main, side, Path(order.output), self.tasks, self.config))
+            ties = (middle, self.node_pid), slot, main, side, Path(order.output)
+            what = self.tasks, self.config, self.classes[order.kind], order.rank, order.offers
+            live(Birth(order.worker, *ties, *what))
         finally:
             os._exit(1)
 
@@ -134,15 +154,19 @@ class Nursery:
             raise SystemExit(0) from None
 
 
+def _facts(name: str, task: Any) -> TaskFacts:
+    return TaskFacts(name, inspect.iscoroutinefunction(task.func), bool(task.isolated), task.kind)
+
+
 def main(arguments: list[str]) -> None:
-    """Arguments: control descriptor, node's pid, slot file, number of slots."""
-    descriptor, node_pid, slots, count = arguments
+    """Arguments: control descriptor, node's pid, slot file, number of slots, lanes of each."""
+    descriptor, node_pid, slots, count, lanes = arguments
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     linux.die_with(int(node_pid))
     setproctitle("pool: nursery")
     control = socket.socket(fileno=int(descriptor))
-    Nursery(control, int(node_pid), Path(slots), int(count)).run()
+    Nursery(control, int(node_pid), Path(slots), int(count), int(lanes)).run()
 
 
 if __name__ == "__main__":

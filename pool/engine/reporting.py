@@ -3,6 +3,8 @@
 import gc
 import json
 import os
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import psutil
 from django.db import DatabaseError, InterfaceError
@@ -12,14 +14,16 @@ from pool.domain.ids import spelled
 from pool.domain.states import NodeState, WorkerState
 from pool.engine.clock import Now
 from pool.engine.handle import Handle
-from pool.engine.ledger import Ledger, Report
+from pool.engine.ledger import Ledger
 from pool.engine.meter import Data, Histograms, Meter, Resources, Standing, merged
 from pool.engine.roster import Roster
 from pool.engine.staffing import Staffing
+from pool.engine.turns import Report
 from pool.store import tally
 from pool.store.nodes import WorkerRow
 
 EVERY_S = 1.0
+ALL_S = 2.5
 IDLE_EVERY = 5
 """Reports between two rows of a worker that has nothing new to tell."""
 
@@ -32,11 +36,17 @@ class Reporting:
         self.pss: dict[int, int] = {}
         self.log_problem = ""
         """What is wrong with SQLite's log."""
-        self._count = 0
+        self._count, self._all_until = 0, 0.0
         self._told: dict[str, tuple[int, WorkerState, str, int, int]] = {}
         self._unsent: tuple[Data, Histograms] | None = None
         """Figures of the last report, until it is known to be committed."""
+        self.scaling: Callable[[float], Mapping[str, Any]] = lambda _now: {}
+        """Asked for what the size goes by."""
         psutil.cpu_times_percent(None)
+
+    def tell_all(self, now: Now) -> None:
+        """Somebody waits for news of every worker: for a moment all of their rows are written."""
+        self._all_until = now.mono + ALL_S
 
     def due(self, now: Now) -> bool:
         return now.mono >= self.due_at()
@@ -68,12 +78,13 @@ class Reporting:
             shutting_down=state is NodeState.DRAINING,
             ready=not self.ledger.problem and now.mono - self.last_claim_ok < 5.0,
             problem=self.problem,
+            scaling=self.scaling(now.mono),
             running_s=self._running_s(now),
             depths=self._depths(),
             resources=self._resources(rows),
         )
         data, histograms = self._unsent = merged(self._unsent, self.meter.snapshot(now.mono, rows, standing))
-        return Report(now.wall, data, histograms, self._news(rows) + ended, state, len(self.roster), self.problem)
+        return Report(now.wall, data, histograms, self._news(rows, now) + ended, state, len(self.roster), self.problem)
 
     def _look_back(self) -> None:
         """What was committed is done with; what was not goes out again, with all rows of workers."""
@@ -88,16 +99,16 @@ class Reporting:
         return self.ledger.problem or self.staffing.problem or self.log_problem
 
     def row(self, handle: Handle, now: Now) -> WorkerRow:
-        running = handle.running()
-        current = [spelled(handle.held[running[0]].job.id)] if running is not None else []
+        current = [spelled(handle.held[running.seq].job.id) for running in handle.running_jobs()]
         state = (
             WorkerState.TERMINATING if handle.retiring and handle.state is not WorkerState.STARTING else handle.state
         )
+        ran = handle.jobs_completed + handle.jobs_failed
         return WorkerRow(
             id=handle.worker,
             slot=handle.index,
             pid=handle.pid,
-            kind="general",
+            kind=handle.kind,
             state=state,
             healthy=handle.state is not WorkerState.UNHEALTHY,
             current_jobs=json.dumps(current),
@@ -107,13 +118,17 @@ class Reporting:
             last_beat=now.wall - (now.mono - handle.beat_at),
             rss=handle.rss,
             cpu=handle.cpu,
+            capabilities=json.dumps(sorted(handle.offers)),
+            failed_in_row=handle.failed_in_row,
+            mean_run_ms=round(handle.ran_us / ran / 1000, 3) if ran else None,
         )
 
     def last_row(self, handle: Handle, now: Now, reason: str) -> WorkerRow:
         row = self.row(handle, now)
         return WorkerRow(
             row.id, row.slot, row.pid, row.kind, WorkerState.TERMINATED, False, "[]", row.jobs_completed,
-            row.jobs_failed, row.started_at, row.last_beat, row.rss, row.cpu, now.wall, reason[:100],
+            row.jobs_failed, row.started_at, row.last_beat, row.rss, row.cpu, now.wall, reason[:100], row.capabilities,
+            row.failed_in_row, row.mean_run_ms,
         )  # fmt: skip
 
     def _measured(self, handle: Handle, now: Now) -> WorkerRow:
@@ -121,10 +136,10 @@ class Reporting:
             handle.measure(now.mono)
         return self.row(handle, now)
 
-    def _news(self, rows: list[WorkerRow]) -> list[WorkerRow]:
+    def _news(self, rows: list[WorkerRow], now: Now) -> list[WorkerRow]:
         """Rows that changed since they were written, and now and then all of them."""
         told = {row.id: (row.pid, row.state, row.current_jobs, row.jobs_completed, row.jobs_failed) for row in rows}
-        everything = not self._count % IDLE_EVERY
+        everything = not self._count % IDLE_EVERY or now.mono < self._all_until
         news = [row for row in rows if everything or told[row.id] != self._told.get(row.id)]
         self._told = told
         return news
@@ -138,8 +153,11 @@ class Reporting:
             return None
 
     def _running_s(self, now: Now) -> float:
-        starts = [running[1] for handle in self.roster if (running := handle.running()) is not None]
-        return sum(max(now.mono - start / 1e9, 0.0) for start in starts)
+        return sum(
+            max(now.mono - running.started / 1e9, 0.0) / (handle.streams if handle.holds_streams else 1)
+            for handle in self.roster
+            for running in handle.running_jobs()
+        )
 
     def _resources(self, rows: list[WorkerRow]) -> Resources:
         times = psutil.cpu_times_percent(None)

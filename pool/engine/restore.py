@@ -11,6 +11,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -51,6 +52,9 @@ class Baseline:
         self.blocked = _signal.pthread_sigmask(_signal.SIG_BLOCK, ())
         self.stdout, self.stderr = sys.stdout, sys.stderr
         self.threads = set(threading.enumerate())
+        self.spared: Callable[[], set[Any]] = _threads_of_async_code
+        """Threads that are the worker's own and came later."""
+        self.collect_or_not = gc.enable if gc.isenabled() else gc.disable
         self.connections: dict[int, Any] = {}
         connection_created.connect(self._met_connection, weak=False)
 
@@ -75,7 +79,7 @@ class Baseline:
                 _signal.signal(number, handler)
         _signal.pthread_sigmask(_signal.SIG_SETMASK, self.blocked)
         _signal.setitimer(_signal.ITIMER_REAL, 0)
-        gc.enable()
+        self.collect_or_not()
         sys.stdout, sys.stderr = self.stdout, self.stderr
         if self.connections:
             self._restore_connections()
@@ -101,8 +105,16 @@ class Baseline:
             elif connection.connection is not None:
                 _tidy(connection)
 
+    def close_own(self) -> None:
+        """In a thread whose work is over: close its connections, with whatever they have open."""
+        mine = threading.get_ident()
+        for key, connection in list(self.connections.items()):
+            if connection._thread_ident == mine:
+                _drop(connection)
+                self.connections.pop(key, None)
+
     def _left_threads(self) -> str:
-        shared: set[Any] = getattr(SyncToAsync.single_thread_executor, "_threads", set())
+        shared = self.spared()
         left = [thread for thread in threading.enumerate() if thread not in self.threads and thread not in shared]
         deadline = time.monotonic() + THREADS_END_S
         for thread in left:
@@ -111,6 +123,11 @@ class Baseline:
                 thread.join(max(deadline - time.monotonic(), 0))
         names = [thread.name for thread in left if thread.is_alive()]
         return f"the job left threads running: {', '.join(names)[:100]}" if names else ""
+
+
+def _threads_of_async_code() -> set[Any]:
+    threads: set[Any] = getattr(SyncToAsync.single_thread_executor, "_threads", set())
+    return threads
 
 
 def _current_directory() -> str:

@@ -41,6 +41,11 @@ class Roster:
         """Workers that count towards the wanted size."""
         return [handle for handle in self if not handle.retiring and not handle.left]
 
+    def retire(self, worker: str, why: str) -> None:
+        """Let one go after its job, if it is one of these."""
+        if (handle := self.get(worker)) is not None:
+            handle.retiring = handle.retiring or why
+
     def able(self) -> list[Handle]:
         """Workers that may be given jobs."""
         return [
@@ -48,8 +53,9 @@ class Roster:
             for handle in self._handles.values()
             if handle.state in (WorkerState.IDLE, WorkerState.BUSY)
             and not handle.retiring
+            and not handle.sealed
             and not handle.held_up_by
-            and handle.end is None
+            and handle.may_take_more
         ]
 
     def holding(self) -> list[Handle]:
@@ -65,6 +71,15 @@ class Roster:
 
     def has_idle(self) -> bool:
         return any(handle.state is WorkerState.IDLE and not handle.retiring for handle in self._handles.values())
+
+    def has_room(self) -> bool:
+        """Whether somebody could begin a job at once."""
+        return self.has_idle() or any(
+            handle.holds_streams and len(handle.held) < handle.streams for handle in self.able() if handle.streams > 1
+        )
+
+    def names(self) -> set[str]:
+        return set(self._handles)
 
     def held_ids(self) -> set[str]:
         return {held.job.id for handle in self._handles.values() for held in handle.held.values()}

@@ -10,6 +10,7 @@ import signal
 import socket
 from contextlib import suppress
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import django
 from django.db import DatabaseError, InterfaceError
@@ -20,6 +21,9 @@ from pool.conf import get_config, run_dir
 from pool.domain.errors import PoolError
 from pool.engine import linux
 from pool.engine.folder_lock import NodeLock
+
+if TYPE_CHECKING:
+    from pool.store.nodes import KeptSize
 
 log = logs.get_logger(__name__)
 
@@ -44,7 +48,7 @@ def main(arguments: list[str]) -> None:
     try:
         lock = NodeLock(run_dir())
         lock.take()
-        node = new_node(size_of(before) or workers, lock)
+        node = new_node(workers, lock, size_of(before))
         code = node.run()
     except (PoolError, DatabaseError, InterfaceError) as error:
         log.error("node.not_ready", problem=" ".join(str(error).split()))
@@ -69,15 +73,15 @@ def end_all(_number: int, _frame: FrameType | None) -> None:
     os._exit(1)
 
 
-def size_of(before: int) -> int:
-    """The size last asked of the node that died, so that a crash does not undo `pool scale`; 0 when it is not known."""
+def size_of(before: int) -> "KeptSize | None":
+    """The size last asked of the node that died, and its hold, so that a crash does not undo `pool scale`."""
     if not before:
-        return 0
+        return None
     # Needs the models, which are there only after the setup.
     from pool.store import nodes
     from pool.store.database import Database
 
     db = Database(get_config().database)
     with suppress(DatabaseError, InterfaceError), db.errors:
-        return nodes.wanted_of(db, socket.gethostname(), before)
-    return 0
+        return nodes.size_of(db, socket.gethostname(), before)
+    return None

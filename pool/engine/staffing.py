@@ -4,10 +4,13 @@ Part of the node's loop. The nursery is a helper process that may die; the worke
 """
 
 import secrets
+from collections.abc import Sequence
 
 from pool.domain.config import PoolConfig
-from pool.domain.recycling import RecycleLimits, why_recycle
+from pool.domain.kinds import IO, kinds_of, lacking, offers_of
+from pool.domain.recycling import Growth, RecycleLimits, why_recycle
 from pool.domain.restarting import RestartBudget
+from pool.domain.routing import Call
 from pool.domain.states import WorkerState
 from pool.engine import linux
 from pool.engine.children import Helper
@@ -20,6 +23,7 @@ from pool.engine.messages import (
     NurseryReady,
     SpawnFailed,
     SpawnWorker,
+    TaskFacts,
     WorkerSpawned,
 )
 from pool.engine.meter import Meter
@@ -45,8 +49,9 @@ class Staffing:
         self.wanted = 0
         self.nursery: Helper | None = None
         self.ready = False
-        self.tasks: frozenset[str] = frozenset()
+        self.tasks: dict[str, TaskFacts] = {}
         self.load_problem = self.start_problem = ""
+        self.start_slot: int | None = None
         self.loading_since = 0.0
         self.replace_when_ready = False
         self.budget = RestartBudget(config.restart_budget, config.restart_cooldown_s)
@@ -56,7 +61,10 @@ class Staffing:
             config.recycle_threshold,
             config.worker_min_age_s,
             config.worker_max_rss_mb * 2**20,
+            config.worker_max_age_s,
+            config.worker_growth_mb * 2**20,
         )
+        self._growth: dict[str, Growth] = {}
         self._leaving_since: dict[str, float] = {}
 
     @property
@@ -65,7 +73,7 @@ class Staffing:
         return self.load_problem or self.start_problem
 
     def open_nursery(self, now: float) -> Helper:
-        arguments = [str(self.slots.path), str(self.slots.count)]
+        arguments = [str(self.slots.path), str(self.slots.count), str(self.slots.layout.lanes)]
         self.nursery = Helper("pool.engine.nursery", NurseryFact, arguments, mark={MARK: str(self.slots.path)})
         self.ready = False
         self.loading_since = now
@@ -113,8 +121,8 @@ class Staffing:
                 case SpawnFailed(worker, problem):
                     self._spawn_failed(worker, problem)
 
-    def _nursery_ready(self, tasks: list[str]) -> None:
-        self.ready, self.tasks, self.load_problem = True, frozenset(tasks), ""
+    def _nursery_ready(self, tasks: list[TaskFacts]) -> None:
+        self.ready, self.tasks, self.load_problem = True, {facts.name: facts for facts in tasks}, ""
         self.loads.worked()
         log.info("nursery.ready", tasks=len(tasks))
         if self.replace_when_ready:
@@ -127,6 +135,7 @@ class Staffing:
         self.start_problem = f"Workers fail to start: {problem}."
         if (handle := self.roster.get(worker)) is not None:
             handle.death_reason = problem
+            self.start_slot = handle.index
 
     def give_up_starting(self) -> None:
         """Workers that were asked for and not made will not come: the nursery's end shows as theirs."""
@@ -148,8 +157,8 @@ class Staffing:
         if not self.ready or self.nursery is None or now < self.budget.next_start():
             return []
         hired: list[Handle] = []
-        for _ in range(self.wanted - len(self.roster.staying())):
-            handle = self._hire_one(now)
+        for kind in self.missing_kinds():
+            handle = self._hire_one(now, kind)
             if handle is None:
                 break
             hired.append(handle)
@@ -165,8 +174,37 @@ class Staffing:
             return
         order = {WorkerState.STARTING: 0, WorkerState.IDLE: 1, WorkerState.BUSY: 2}
         staying.sort(key=lambda handle: (order.get(handle.state, 0), -handle.born_at))
-        for handle in staying[:excess]:
-            handle.retiring = "scaled down"
+        spare = lacking((handle.kind for handle in staying), kinds_of(self.wanted, self.config.worker_kinds))
+        for handle in staying:
+            if handle.kind in spare:
+                spare.remove(handle.kind)
+                handle.retiring = "scaled down"
+
+    def missing_kinds(self) -> list[str]:
+        """Kinds of the workers that are to be hired."""
+        staying = self.roster.staying()
+        missing = self.wanted - len(staying)
+        if missing <= 0:
+            return []
+        wanted = kinds_of(self.wanted, self.config.worker_kinds)
+        return lacking(wanted, (handle.kind for handle in staying))[:missing]
+
+    def make_room(self, calls: Sequence[Call]) -> None:
+        """Jobs wait for a worker in which no other has been: used ones go, idle ones first, and are replaced."""
+        staying = self.roster.staying()
+        coming = [offers_of(kind, self.config.capabilities) for kind in self.missing_kinds()]
+        coming += [handle.offers for handle in staying if handle.is_fresh and not handle.sealed]
+        used = [handle for handle in staying if not (handle.is_fresh or handle.sealed)]
+        used.sort(key=lambda handle: handle.state is not WorkerState.IDLE)
+        for call in calls:
+            fitting = next((offers for offers in coming if call.requires <= offers), None)
+            if fitting is not None:
+                coming.remove(fitting)
+                continue
+            going = next((handle for handle in used if call.requires <= handle.offers), None)
+            if going is not None:
+                used.remove(going)
+                going.retiring = "makes room for a job that runs alone"
 
     def recycle(self, now: float) -> None:
         """Retire workers that have done enough or have grown too large."""
@@ -174,7 +212,12 @@ class Staffing:
             idle = handle.state is WorkerState.IDLE
             jobs, age_s = handle.jobs_completed + handle.jobs_failed, now - handle.born_at
             handle.most_jobs = self.limits.most_jobs(age_s)
-            why = why_recycle(self.limits, jobs=jobs, age_s=age_s, rss=handle.own_rss, idle=idle)
+            rss, growth = handle.own_rss, 0
+            if rss is not None and self.limits.max_growth:
+                seen = self._growth.setdefault(handle.worker, Growth())
+                seen.note(jobs, rss, handle.measured_at)
+                growth = seen.trend
+            why = why_recycle(self.limits, jobs=jobs, age_s=age_s, rss=rss, idle=idle, growth=growth)
             if why:
                 handle.retiring = why
                 log.info("worker.recycling", worker=handle.worker, reason=why)
@@ -198,11 +241,13 @@ class Staffing:
     def gone(self, handle: Handle, now: float) -> None:
         """A worker's end is confirmed."""
         self._leaving_since.pop(handle.worker, None)
+        self._growth.pop(handle.worker, None)
         if not handle.left and not (handle.jobs_completed or handle.jobs_failed) and handle.begun_seq() == 0:
             self.budget.died_young(now)
             if handle.death_reason or not self.start_problem:
                 when = "it was ready" if handle.state is WorkerState.STARTING else "its first job"
                 self.start_problem = f"Workers fail to start: {handle.death_reason or f'one died before {when}'}."
+                self.start_slot = handle.index
 
     def _look_at_problem(self, now: float) -> None:
         """Workers that fail again and again may be ready in between: the problem is over when all have stayed."""
@@ -213,14 +258,14 @@ class Staffing:
         ):
             self.start_problem = ""
 
-    def _cannot_start(self, error: OSError, now: float) -> None:
+    def _cannot_start(self, slot: int, error: OSError, now: float) -> None:
         problem = f"A worker cannot be started: {error.strerror}."
         if problem != self.start_problem:
-            log.error("worker.start_failed", problem=problem)
-        self.start_problem = problem
+            log.error("worker.start_failed", slot=slot, problem=problem)
+        self.start_problem, self.start_slot = problem, slot
         self.budget.died_young(now)
 
-    def _hire_one(self, now: float) -> Handle | None:
+    def _hire_one(self, now: float, kind: str) -> Handle | None:
         index = self.roster.free_slot()
         if index is None or self.nursery is None:
             return None
@@ -228,16 +273,23 @@ class Staffing:
         slot.clear()
         try:
             linux.leave_files(self.nursery.sock.fileno() + FILES_PER_WORKER * (len(self.roster) + 1))
-            handle = Handle(f"w{index}-{secrets.token_hex(4)}", index, slot, now)
+            offers = offers_of(kind, self.config.capabilities)
+            streams = self.config.max_streams if kind == IO else 1
+            handle = Handle(f"w{index}-{secrets.token_hex(4)}", index, slot, now, kind, offers, streams)
         except OSError as error:
             self.roster.give_back(index)
-            self._cannot_start(error, now)
+            self._cannot_start(index, error, now)
             return None
         handle.most_jobs = self.limits.most_jobs(age_s=0)
+        ranks = {other.rank for other in self.roster if other.kind == kind}
+        handle.rank = next(rank for rank in range(len(ranks) + 1) if rank not in ranks)
         self.roster.add(handle)
         descriptors = (handle.theirs[0].fileno(), handle.theirs[1].fileno())
         sent = self.nursery.send(
-            SpawnWorker(handle.worker, index, str(output_path(self.me, handle.worker))), descriptors
+            SpawnWorker(
+                handle.worker, index, str(output_path(self.me, handle.worker)), kind, handle.rank, tuple(sorted(offers))
+            ),
+            descriptors,
         )
         handle.hand_over_sockets()
         if not sent:

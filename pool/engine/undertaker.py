@@ -1,5 +1,8 @@
 """Buries workers: hears their last words, gives their jobs back, sweeps what they left."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from pool import failpoints
 from pool.domain.ids import spelled
 from pool.domain.jobs import Ended, Failure
@@ -8,6 +11,7 @@ from pool.engine import linux
 from pool.engine import slot as words
 from pool.engine.clock import Now
 from pool.engine.dispatch import Dispatch
+from pool.engine.equipment.shared import remove_blocks
 from pool.engine.handle import Handle
 from pool.engine.hearing import Hearing
 from pool.engine.kin import GROUP_LIMIT_S, output_path
@@ -15,8 +19,9 @@ from pool.engine.ledger import Ledger
 from pool.engine.loss import (
     Exit,
     Grave,
+    Loss,
     collect_exit,
-    judge_loss,
+    judge_losses,
     last_output,
     orphans,
     split_jobs,
@@ -68,18 +73,17 @@ class Undertaker:
         output = last_output(output_path(self.me, handle.worker))
         begun, unbegun = split_jobs(handle)
         self.dispatch.take_back([held.job for held in unbegun])
-        outcome, failure = judge_loss(handle, how, starved=linux.oom_kills() > self._oom_kills[0])
-        failure = Failure(failure.type, failure.message, output if outcome is Outcome.CRASHED else "")
-        for held in begun:
-            if output:
-                self.ledger.pending.say([Said(held.job.id, held.job.epoch, now.wall, "stderr", output)])
-        endings = [
-            Ended(held.job, outcome, handle.worker, _began(handle, now), now.wall, failure=failure) for held in begun
-        ]
-        self._tell(handle, how, outcome, endings, now, last_row)
+        starved = linux.oom_kills() > self._oom_kills[0]
+        losses = judge_losses(handle, begun, how, int(now.mono * 1e9), starved=starved)
+        if output:
+            at = now.wall
+            self.ledger.pending.say(Said(held.job.id, held.job.epoch, at, "stderr", output) for held in begun)
+        endings = _endings(handle, losses, output, now)
+        self._tell(handle, how, endings, now, last_row)
         self.staffing.gone(handle, now.mono)
         self.roster.remove(handle)
         handle.slot.words[words.PID] = 0
+        remove_blocks(f"{self.me.id[:12]}-{handle.worker}-")
         self.orphans_possible = True
         if endings:
             self.graves.append(Grave(handle.pid, now.mono, endings))
@@ -120,29 +124,36 @@ class Undertaker:
                 for ending in grave.endings:
                     self.ledger.ended(ending)
 
-    def _tell(
-        self, handle: Handle, how: Exit, outcome: Outcome, endings: list[Ended], now: Now, row: WorkerRow | None
-    ) -> None:
-        planned = handle.left and how.code == 0
+    def _tell(self, handle: Handle, how: Exit, endings: list[Ended], now: Now, row: WorkerRow | None) -> None:
+        tidings, planned = self.ledger.tidings, handle.left and how.code == 0
         reason = handle.retiring if planned else f"{how}{f' ({handle.death_reason})' if handle.death_reason else ''}"
         if row is not None:
             self.ended_workers.append(row)
         if planned:
-            log.info("worker.stopped", worker=handle.worker, reason=reason)
+            tidings.tell("worker.stopped", now.wall, handle.worker, {"reason": reason})
             return
         self.meter.counters.lost += 1
-        jobs = _ids(endings)
-        log.warning(
-            "worker.exited", worker=handle.worker, pid=handle.pid, how=str(how), jobs=jobs, outcome=str(outcome)
-        )
-        facts = {"how": str(how), "jobs": jobs[:20], "why": handle.death_reason}
-        self.ledger.event(now.wall, "worker.exited", level="warning", worker=handle.worker, data=facts)
+        facts: dict[str, Any] = {"how": str(how), "code": how.code, "signal": how.signal}
+        facts |= {"jobs": _ids(endings)[:20], "why": handle.death_reason}
+        tidings.tell("worker.exited", now.wall, handle.worker, facts)
 
 
 def _ids(endings: list[Ended]) -> list[str]:
     return [spelled(ending.job.id) for ending in endings]
 
 
-def _began(handle: Handle, now: Now) -> float:
-    running = handle.running()
-    return now.wall_of(running[1]) if running is not None else now.wall
+def _endings(handle: Handle, losses: Sequence[Loss], output: str, now: Now) -> list[Ended]:
+    """The attempts that ended with their worker; its last output is the traceback of one that crashed."""
+    began = {one.seq: now.wall_of(one.started) for one in handle.running_jobs()}
+    return [
+        Ended(
+            loss.held.job,
+            loss.outcome,
+            handle.worker,
+            began.get(loss.held.seq, now.wall),
+            now.wall,
+            failure=Failure(loss.failure.type, loss.failure.message, output if loss.outcome is Outcome.CRASHED else ""),
+            suspect=loss.suspect,
+        )
+        for loss in losses
+    ]

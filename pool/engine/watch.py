@@ -8,7 +8,7 @@ import signal
 from pool.domain.config import PoolConfig
 from pool.domain.ids import spelled
 from pool.domain.stages import Graces, Stage, due_stage, next_stage_at
-from pool.domain.states import Outcome, WorkerState
+from pool.domain.states import SILENT, Outcome, WorkerState
 from pool.engine import slot as words
 from pool.engine.clock import Now
 from pool.engine.context import CANCEL_KIND, TIMEOUT_KIND
@@ -17,6 +17,7 @@ from pool.engine.ledger import Ledger
 from pool.engine.messages import Poke, Recall
 from pool.engine.pipe import Closed
 from pool.engine.roster import Roster
+from pool.engine.slot import Lane, Running
 from pool.logs import get_logger
 from pool.store.running import Begun, Progressed
 
@@ -43,12 +44,18 @@ class Watch:
         """One round over all workers."""
         someone_idle = self.roster.has_idle()
         for handle in self.roster:
-            running = handle.running()
-            if running is not None:
-                self._look_at_job(handle, *running, now, someone_idle)
-            if handle.end is not None:
-                self._advance(handle, handle.end, now.mono)
-            self._look_at_worker(handle, now.mono, busy=running is not None)
+            running = handle.running_jobs()
+            for one in running:
+                self._look_at_job(handle, one, now, someone_idle)
+            for end in list(handle.ends.values()):
+                self._advance(handle, end, now.mono)
+            self._look_at_worker(handle, now, busy=bool(running))
+
+    def ask_all(self) -> None:
+        """Somebody wants to know at once who lives: with the next look every worker is asked."""
+        for handle in self.roster:
+            if not handle.poke_unanswered:
+                handle.poked_at = float("-inf")
 
     def cancel(self, handle: Handle, seq: int, now: float) -> None:
         """End the running job with this number because somebody cancelled it."""
@@ -64,31 +71,36 @@ class Watch:
         times = [
             at
             for handle in self.roster
-            if handle.end is not None
-            and (at := next_stage_at(handle.end.asked_at, handle.end.stage, self.graces)) is not None
+            for end in handle.ends.values()
+            if (at := next_stage_at(end.asked_at, end.stage, self.graces)) is not None
         ]
         return min(times, default=None)
 
-    def _look_at_job(self, handle: Handle, seq: int, started_ns: int, now: Now, someone_idle: bool) -> None:
-        held = handle.held[seq]
-        run_s = now.mono - started_ns / 1e9
+    def _look_at_job(self, handle: Handle, running: Running, now: Now, someone_idle: bool) -> None:
+        seq, held = running.seq, handle.held[running.seq]
+        run_s = now.mono - running.started / 1e9
         if not held.begun and run_s >= BEGUN_AFTER_S:
             held.begun = True
-            began = Begun(held.job.id, held.job.epoch, handle.worker, now.wall_of(started_ns))
+            began = Begun(held.job.id, held.job.epoch, handle.worker, now.wall_of(running.started))
             self.ledger.pending.begin(began)
-        if held.begun and handle.slot.words[words.TOLD_BY] == seq:
-            self._carry_progress(handle, held)
-        self._recall(handle, seq, run_s, someone_idle)
+            if self.ledger.tidings.jobs:
+                self.ledger.news.begun(held.job, handle.worker, began.started_at)
+        if held.begun and running.lane.words[words.TOLD_BY] == seq:
+            self._carry_progress(handle, held, running.lane, now)
+        if not held.is_stream:
+            self._recall(handle, seq, run_s, someone_idle)
         timeout = held.job.timeout
         if timeout is not None and run_s >= timeout:
             self._begin_end(handle, seq, Outcome.TIMEOUT, now.mono)
 
-    def _carry_progress(self, handle: Handle, held: Held) -> None:
-        revision = handle.slot.words[words.REVISION]
-        if revision != handle.progress_seen:
-            handle.progress_seen = revision
-            fraction, message = handle.slot.progress()
+    def _carry_progress(self, handle: Handle, held: Held, lane: Lane, now: Now) -> None:
+        revision = lane.words[words.REVISION]
+        if revision != held.told:
+            held.told = revision
+            fraction, message = lane.progress()
             self.ledger.pending.progress(Progressed(held.job.id, held.job.epoch, fraction, message))
+            if self.ledger.tidings.jobs:
+                self.ledger.news.progressed(held.job, handle.worker, now.wall, fraction, message)
 
     def _recall(self, handle: Handle, seq: int, run_s: float, someone_idle: bool) -> None:
         """Nothing is handed out behind a job that takes much longer than expected, and what stands there goes back."""
@@ -100,13 +112,16 @@ class Watch:
             _send(handle, Recall())
 
     def _begin_end(self, handle: Handle, seq: int, outcome: Outcome, now: float) -> None:
-        if handle.end is None:
-            # A task had its whole timeout to look at the clock: the exception comes at once, the flag says why.
-            asked_at = now - self.graces.flag_s if outcome is Outcome.TIMEOUT else now
-            handle.end = End(seq, outcome, asked_at)
-            log.info("job.ending", worker=handle.worker, reason=str(outcome), job=spelled(handle.held[seq].job.id))
+        held = handle.held[seq]
+        if seq in handle.ends or (handle.ends and not held.is_stream):
+            return
+        # A task had its whole timeout to look at the clock: the exception comes at once, the flag says why.
+        asked_at = now - self.graces.flag_s if outcome is Outcome.TIMEOUT else now
+        end = handle.ends[seq] = End(seq, outcome, asked_at)
+        log.info("job.ending", worker=handle.worker, reason=str(outcome), job=spelled(held.job.id))
+        if not held.is_stream:
             _send(handle, Recall())
-            self._advance(handle, handle.end, now)
+        self._advance(handle, end, now)
 
     def _advance(self, handle: Handle, end: End, now: float) -> None:
         due = due_stage(end.asked_at, now, self.graces)
@@ -117,12 +132,17 @@ class Watch:
     def _apply(self, handle: Handle, end: End) -> None:
         kind = TIMEOUT_KIND if end.outcome is Outcome.TIMEOUT else CANCEL_KIND
         mark = end.seq << 2 | kind
+        running = next((one for one in handle.running_jobs() if one.seq == end.seq), None)
+        if running is None and handle.holds_streams:
+            # Its ending is on the way, and its lane may be another's by now.
+            return
+        lane = handle.slot if running is None else running.lane
         if end.stage is Stage.FLAG:
-            handle.slot.words[words.FLAG] = mark
+            lane.words[words.FLAG] = mark
         elif end.stage is Stage.EXCEPTION:
-            handle.slot.words[words.INTERRUPT] = mark
+            lane.words[words.INTERRUPT] = mark
             handle.signal(signal.SIGUSR1)
-        elif not _still_runs(handle, end):
+        elif running is None:
             # It ended a moment ago and its ending is on the way: a signal would hit the job after it.
             return
         elif end.stage is Stage.TERM:
@@ -130,40 +150,44 @@ class Watch:
         elif end.stage is Stage.KILL:
             handle.kill(f"asked to end ({end.outcome}), it did not")
 
-    def _look_at_worker(self, handle: Handle, now: float, *, busy: bool) -> None:
-        config = self.config
+    def _look_at_worker(self, handle: Handle, moment: Now, *, busy: bool) -> None:
+        config, now = self.config, moment.mono
         if handle.state is WorkerState.STARTING:
             if now - handle.born_at > config.start_timeout_s:
                 handle.kill(f"not ready after {config.start_timeout_s:g} s")
             return
-        beat = handle.slot.words[words.BEAT] / 1e9
-        if beat > handle.beat_at:
-            handle.beat_at = beat
-        if handle.poke_unanswered and handle.beat_at >= handle.poked_at:
-            handle.poke_unanswered = False
-            if handle.state is WorkerState.UNHEALTHY:
-                handle.state = WorkerState.BUSY if handle.held else WorkerState.IDLE
+        self._hear_beat(handle, moment.wall)
         every = config.beat_s if busy else config.beat_s * IDLE_BEATS
         if not handle.poke_unanswered and now - handle.poked_at >= every:
             handle.poked_at, handle.poke_unanswered = now, True
             _send(handle, Poke())
-        if handle.poke_unanswered:
-            self._judge_silence(handle, now - handle.poked_at)
+        if handle.poke_unanswered and config.health_checks:
+            self._judge_silence(handle, now - handle.poked_at, moment.wall)
 
-    def _judge_silence(self, handle: Handle, silent_s: float) -> None:
+    def _hear_beat(self, handle: Handle, wall: float) -> None:
+        beat = handle.slot.words[words.BEAT] / 1e9
+        if beat > handle.beat_at:
+            handle.beat_at = beat
+        if not handle.poke_unanswered or handle.beat_at < handle.poked_at:
+            return
+        handle.poke_unanswered = False
+        if handle.state is WorkerState.UNHEALTHY:
+            handle.state = WorkerState.BUSY if handle.held else WorkerState.IDLE
+        if "worker.heartbeat" in self.ledger.tidings.wanted:
+            facts = {"state": str(handle.state), "rss": handle.rss, "cpu": handle.cpu}
+            self.ledger.tidings.hint("worker.heartbeat", wall, handle.worker, None, facts)
+
+    def _judge_silence(self, handle: Handle, silent_s: float, wall: float) -> None:
         if silent_s < self.config.unhealthy_after_s:
             return
         if handle.state in (WorkerState.IDLE, WorkerState.BUSY):
             handle.state = WorkerState.UNHEALTHY
-            log.warning("worker.unhealthy", worker=handle.worker, silent_s=round(silent_s, 1))
+            self.ledger.tidings.tell("worker.unhealthy", wall, handle.worker, {"silent_s": round(silent_s, 1)})
         patience = BUSY_IN_C if handle.cpu else 1
         if silent_s >= self.config.replace_after_s * patience:
-            handle.kill(f"no sign of life for {silent_s:.0f} s")
-
-
-def _still_runs(handle: Handle, end: End) -> bool:
-    running = handle.running()
-    return running is not None and running[0] == end.seq
+            if not handle.death_reason:
+                self.ledger.tidings.tell("worker.zombie", wall, handle.worker, {"silent_s": round(silent_s, 1)})
+            handle.kill(f"{SILENT} for {silent_s:.0f} s")
 
 
 def _send(handle: Handle, order: Poke | Recall) -> None:

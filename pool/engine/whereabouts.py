@@ -4,7 +4,6 @@ Part of the node's loop. A worker that holds the interpreter cannot answer, and 
 """
 
 from contextlib import suppress
-from dataclasses import dataclass
 
 from pool.domain.states import STACK
 from pool.engine.clock import Now
@@ -19,41 +18,37 @@ ANSWER_S = 0.5
 SILENT = "The worker does not answer: code outside of Python, such as a C extension, holds the interpreter."
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
-    seq: int
-    asked_at: float
-
-
 class Whereabouts:
     def __init__(self, roster: Roster, ledger: Ledger) -> None:
         self.roster, self.ledger = roster, ledger
-        self._open: dict[str, Question] = {}
-        """By worker."""
+        self._open: dict[tuple[str, int], float] = {}
+        """When each was asked for, by worker and number."""
 
     def ask(self, job: str, now: Now) -> None:
         """Ask the worker that executes the job, its id without hyphens; nobody when it does not run here."""
         for handle in self.roster.holding():
-            running = handle.running()
-            if running is None or handle.held[running[0]].job.id.replace("-", "") != job:
-                continue
-            if handle.worker not in self._open:
-                self._open[handle.worker] = Question(running[0], now.mono)
-                with suppress(Closed):
-                    handle.side.send(DumpStack(running[0]))
+            for running in handle.running_jobs():
+                if handle.held[running.seq].job.id.replace("-", "") == job:
+                    self._ask(handle, running.seq, now)
+
+    def _ask(self, handle: Handle, seq: int, now: Now) -> None:
+        if (handle.worker, seq) not in self._open:
+            self._open[handle.worker, seq] = now.mono
+            with suppress(Closed):
+                handle.side.send(DumpStack(seq))
 
     def answered(self, handle: Handle, seq: int, text: str, wall: float) -> None:
         """The worker said where the job is; nothing when it ended meanwhile."""
-        self._open.pop(handle.worker, None)
+        self._open.pop((handle.worker, seq), None)
         held = handle.held.get(seq)
         if held is not None and text:
             self.ledger.pending.say([Said(held.job.id, held.job.epoch, wall, STACK, text)])
 
     def look(self, now: Now) -> None:
         """Whoever was asked and says nothing."""
-        for worker, question in list(self._open.items()):
+        for (worker, seq), asked_at in list(self._open.items()):
             handle = self.roster.get(worker)
             if handle is None:
-                del self._open[worker]
-            elif now.mono - question.asked_at > ANSWER_S:
-                self.answered(handle, question.seq, SILENT, now.wall)
+                del self._open[worker, seq]
+            elif now.mono - asked_at > ANSWER_S:
+                self.answered(handle, seq, SILENT, now.wall)

@@ -8,27 +8,29 @@ import faulthandler
 import gc
 import os
 import signal
-import socket
 import sys
 import threading
 import traceback
 from collections import deque
-from pathlib import Path
-from typing import Any, NamedTuple
+from collections.abc import Iterable
+from typing import Any
 
 from setproctitle import setproctitle
 
 from pool import failpoints, logs
-from pool.domain.config import PoolConfig
 from pool.domain.ids import spelled
+from pool.domain.kinds import GENERAL
 from pool.domain.payload import clean_text
 from pool.engine import capture as output
 from pool.engine import linux, stack
 from pool.engine import slot as words
-from pool.engine.execute import Executor
+from pool.engine.birth import Birth
+from pool.engine.equipment import Equipment
+from pool.engine.execute import Ending, Executor
 from pool.engine.job_lines import JobLines
 from pool.engine.messages import (
     DumpStack,
+    FreeMemory,
     JobFailed,
     JobSaid,
     JobTold,
@@ -47,7 +49,6 @@ from pool.engine.messages import (
 from pool.engine.pipe import Closed, Pipe
 from pool.engine.remains import WORKER_TITLE
 from pool.engine.restore import Baseline
-from pool.engine.slot import Slot
 
 RAW_OUTPUT_BYTES = 16 * 2**20
 """What a running job may leave below Python's streams before it is thrown away."""
@@ -55,28 +56,19 @@ RAW_OUTPUT_BYTES = 16 * 2**20
 STACK_BYTES = 65_536
 
 
-class Birth(NamedTuple):
-    """Everything a worker is told by the nursery when it is born."""
-
-    worker: str
-    parents: tuple[int, int]
-    """The process between the two forks, and the node."""
-    slot: Slot
-    main: socket.socket
-    side: socket.socket
-    output: Path
-    tasks: dict[str, Any]
-    config: PoolConfig
-
-
 class Worker:
+    """A general worker, and what the other kinds are made from. A project's own class overrides the same methods."""
+
+    kind = GENERAL
+
     def __init__(self, birth: Birth) -> None:
-        self.name, self.slot = birth.worker, birth.slot
+        self.name, self.slot, self.config, self.rank = birth.worker, birth.slot, birth.config, birth.rank
         self.pipe: Pipe[Order] = Pipe(birth.main, Order, blocking=True)
         self.side: Pipe[SideOrder] = Pipe(birth.side, SideOrder, blocking=True)
-        self.capture = output.Capture(birth.config.max_log_bytes)
+        self.capture = self.make_capture()
         self.raw = output.RawOutput(birth.output)
-        self.executor = Executor(birth.worker, birth.slot, self.capture, birth.tasks, birth.config)
+        self.equipment = Equipment(birth.block_name, self.kind, birth.offers)
+        self.executor = self.make_executor(birth.tasks)
         self.lines = JobLines(birth.config)
         self.pid = self.slot.words[words.PID] = os.getpid()
         self.todo: deque[Task] = deque()
@@ -86,8 +78,24 @@ class Worker:
         self.reading = threading.Lock()
         self.telling = threading.Lock()
 
+    def make_capture(self) -> output.Capture:
+        return output.Capture(self.config.max_log_bytes)
+
+    def make_executor(self, tasks: dict[str, Any]) -> Executor:
+        return Executor(self.name, self.slot, self.capture, tasks, self.config, self.equipment)
+
+    def prepare(self) -> None:
+        """For kinds: called once, in the main thread, before the first job."""
+
+    def rest(self) -> None:
+        """For kinds: called in the main thread when there is nothing to do."""
+
+    def poked(self) -> None:
+        """For kinds: called in the side thread at every sign of life, each second or so."""
+
     def run(self) -> None:
         """Until told to leave, or until the node is gone."""
+        self.prepare()
         signal.signal(signal.SIGUSR1, self.executor.interrupt)
         output.install(self.capture)
         threading.Thread(target=self.serve_side, name="pool-side", daemon=True).start()
@@ -100,7 +108,9 @@ class Worker:
                 task = self.todo.popleft()
             except IndexError:
                 if self.leaving:
+                    self.equipment.close()
                     return
+                self.rest()
                 self.hear()
                 continue
             self.work(task, baseline)
@@ -120,10 +130,14 @@ class Worker:
                 case Leave():
                     self.leaving = True
 
-    def work(self, task: Task, baseline: Baseline) -> None:
+    def introduce(self, task: Task) -> None:
+        """Log lines from here on are the job's."""
         logs.bind(job=spelled(task.id), task=task.name, attempt=task.attempt)
         self.lines.started()
         failpoints.hit("before_begin")
+
+    def work(self, task: Task, baseline: Baseline) -> None:
+        self.introduce(task)
         self.current = task
         ending = self.executor.run(task)
         if os.getpid() != self.pid:
@@ -134,14 +148,22 @@ class Worker:
         with self.telling:
             self.current = None
             pieces, usage = self.capture.close(), self.executor.usage
+        self.tell_ending(ending, pieces, usage)
+        self.slot.end()
+        self.check_taint(ending, tainted)
+
+    def tell_ending(self, ending: Ending, pieces: Iterable[output.Piece], usage: str | None) -> None:
+        """Send how a job ended, after whatever belongs to it."""
         self.lines.ended(ending)
         if pieces or usage:
             for parcel in list(output.parcels(pieces)) or [[]]:
-                self.pipe.send(JobTold(task.seq, parcel, usage))
+                self.pipe.send(JobTold(ending.seq, parcel, usage))
         self.pipe.send(ending, _half_sent if failpoints.ARMED else None)
         failpoints.hit("after_result")
-        self.slot.end()
         self.slot.words[words.JOBS] += 1
+
+    def check_taint(self, ending: Ending, tainted: str) -> None:
+        """A job that left what cannot be put back is the worker's last."""
         if tainted or (isinstance(ending, JobFailed) and ending.tainted):
             self.tainted = True
             self.pipe.send(WorkerTainted(clean_text(tainted or ending.kind, 300)))  # type: ignore[union-attr]
@@ -167,18 +189,24 @@ class Worker:
                 self.slot.words[words.BEAT] = linux.monotonic_ns()
                 self.raw.bound(RAW_OUTPUT_BYTES)
                 self.tell_output()
+                self.poked()
             case Recall():
                 self.side.send(Recalled(self.give_back()))
+            case FreeMemory():
+                self.equipment.trim()
+                gc.collect()
+                linux.trim_heap()
             case DumpStack(seq):
-                self.side.send(StackDumped(seq, self.stack(seq)))
+                self.side.send(StackDumped(seq, clean_text(self.stack_of(seq), STACK_BYTES)))
 
-    def stack(self, seq: int) -> str:
+    def stack_of(self, seq: int) -> str:
         """Where the job with this number is; empty when it is not the one that runs."""
         task, waits = self.current, self.executor.coroutine
         if task is None or task.seq != seq:
             return ""
-        text = stack.of_task(waits) if waits is not None else stack.of_thread(threading.main_thread().ident or 0)
-        return clean_text(text, STACK_BYTES)
+        # A coroutine that executes something waits for nothing, and then its thread tells.
+        text = stack.of_coroutine(waits.get_coro()) if waits is not None else ""
+        return text or stack.of_thread(threading.main_thread().ident or 0)
 
     def tell_output(self) -> None:
         """Send what the running job has said so far. Before its ending, or not at all."""
@@ -218,7 +246,7 @@ def live(birth: Birth) -> None:
         linux.become_subreaper()
         failpoints.hit("on_birth")
         _settle(birth, real_stderr)
-        Worker(birth).run()
+        birth.maker(birth).run()
         code = 0
     except Closed:
         code = 0
@@ -235,6 +263,7 @@ def _settle(birth: Birth, real_stderr: Any) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.set_wakeup_fd(-1)
     gc.enable()
+    linux.limit_address_space(birth.config.worker_address_space_mb * 2**20)
     logs.configure("worker", stream=real_stderr)
     logs.bind(worker=birth.worker)
     setproctitle(f"{WORKER_TITLE} {birth.worker}")

@@ -10,7 +10,10 @@ MODULES = (
     "pool.library.encryption",
     "pool.library.files",
     "pool.library.images",
+    "pool.library.memory",
+    "pool.library.network",
     "pool.library.showcase",
     "pool.library.tables",
     "pool.library.text",
+    "pool.library.trees",
 )

@@ -16,5 +16,9 @@ class PathRefused(LibraryError):
     """The path lies outside the folders that built-in tasks may touch."""
 
 
+class RequestRefused(LibraryError):
+    """The host is not among those that built-in tasks may send requests to."""
+
+
 class MissingExtra(LibraryError):
     """A library of the extra [library] is not installed."""

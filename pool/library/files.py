@@ -58,6 +58,32 @@ class Scan:
     def entries(self) -> int:
         return self.files + self.folders + self.links + self.others
 
+    def add(self, other: "Scan") -> None:
+        """Count what another scan found as well."""
+        for name in ("files", "folders", "links", "others", "unreadable", "size"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.by_suffix.update(other.by_suffix)
+        self.by_depth.update(other.by_depth)
+        self.by_size.update(other.by_size)
+        for file in other.largest:
+            (heappush if len(self.largest) < SHOWN else heappushpop)(self.largest, file)
+
+    def report(self, root: Path, *, complete: bool) -> dict[str, Any]:
+        return {
+            "path": shown(root),
+            "files": self.files,
+            "folders": self.folders,
+            "links": self.links,
+            "others": self.others,
+            "unreadable": self.unreadable,
+            "bytes": self.size,
+            "complete": complete,
+            "by_suffix": dict(self.by_suffix.most_common(SHOWN)),
+            "by_depth": {str(depth): count for depth, count in sorted(self.by_depth.items())},
+            "by_size": dict(self.by_size),
+            "largest": [{"path": shown(name), "bytes": size} for size, name in sorted(self.largest, reverse=True)],
+        }
+
     def add_file(self, entry: os.DirEntry[str], depth: int) -> None:
         size = entry.stat(follow_symlinks=False).st_size
         self.files += 1
@@ -73,28 +99,21 @@ def scan_directory(path: str, *, max_depth: int = 50, grant: str = "") -> dict[s
     """Count what lies below a folder by suffix, size and depth; links are counted and not followed."""
     root = readable_folder(path, grant)
     scan = Scan()
-    waiting = [(root, 1)]
+    complete = scan_below(scan, root, 1, max_depth)
+    return scan.report(root, complete=complete)
+
+
+def scan_below(scan: Scan, root: Path, depth: int, max_depth: int) -> bool:
+    """Count everything below a folder that lies so deep; whether that was all."""
+    waiting = [(root, depth)]
     while waiting and scan.entries() < MAX_ENTRIES:
         folder, depth = waiting.pop()
-        below = _scan_folder(scan, folder, depth)
+        below = scan_folder(scan, folder, depth)
         waiting += [(inner, depth + 1) for inner in below if depth < max_depth]
-    return {
-        "path": shown(root),
-        "files": scan.files,
-        "folders": scan.folders,
-        "links": scan.links,
-        "others": scan.others,
-        "unreadable": scan.unreadable,
-        "bytes": scan.size,
-        "complete": not waiting,
-        "by_suffix": dict(scan.by_suffix.most_common(SHOWN)),
-        "by_depth": {str(depth): count for depth, count in sorted(scan.by_depth.items())},
-        "by_size": dict(scan.by_size),
-        "largest": [{"path": shown(name), "bytes": size} for size, name in sorted(scan.largest, reverse=True)],
-    }
+    return not waiting
 
 
-def _scan_folder(scan: Scan, folder: Path, depth: int) -> list[Path]:
+def scan_folder(scan: Scan, folder: Path, depth: int) -> list[Path]:
     """Count one folder and return the folders in it."""
     below: list[Path] = []
     try:

@@ -26,9 +26,11 @@ SHORT = {
     "POOL_BACKOFF_CAP_S": "0.2",
     "POOL_MAX_JOBS_PER_WORKER": "0",
     "POOL_RECYCLE_THRESHOLD": "0",
+    "POOL_AUTOSCALING": "0",
     "PYTHONPATH": str(ROOT),
 }
-"""Retries come soon, and no worker goes because it has done enough; everything else is as users have it."""
+"""Retries come soon, no worker goes because it has done enough, and none comes because others are busy; everything else
+is as users have it."""
 
 
 class EngineSite(Site):

@@ -108,6 +108,12 @@ def make_due(job_id: str) -> None:
     Job.objects.filter(pk=job_id).update(run_at=timezone.now())
 
 
+def pool_status() -> dict[str, Any]:
+    from pool.store import status
+
+    return status.pool_status()
+
+
 def operate(verb: str, *args: Any) -> Any:
     """One of the operator's verbs of `pool.store.operate`."""
     from pool.store import operate as verbs
@@ -142,6 +148,21 @@ def results_of(task: str, key: str) -> list[Any]:
     return [result[key] for result in Job.objects.filter(task__endswith=task).values_list("result", flat=True)]
 
 
+def spans_of(jobs: list[str]) -> dict[str, tuple[float, float]]:
+    """When jobs that have ended began and ended."""
+    from pool.models import Job
+
+    rows: Any = Job.objects.filter(pk__in=jobs, finished_at__isnull=False, started_at__isnull=False)
+    found = rows.values_list("id", "started_at", "finished_at")
+    return {str(job): (started.timestamp(), finished.timestamp()) for job, started, finished in found}
+
+
+def tune(queue: str, changes: dict[str, Any]) -> None:
+    from pool.store.tune import tune_queue
+
+    tune_queue(queue, changes)
+
+
 def look_at_stack(job: str) -> str | None:
     """Where a running job is, as its page asks for it; None while nobody knows."""
     from django.utils import timezone
@@ -156,3 +177,15 @@ def stacks_kept(job: str) -> int:
     from pool.models import JobLog
 
     return JobLog.objects.filter(job=job, stream="stack").count()
+
+
+def check_health(wait_s: float) -> dict[str, Any]:
+    from pool.store.health import check_health as check
+
+    return check(wait_s=wait_s)
+
+
+def restart_worker(worker: str) -> bool:
+    from pool.store.restart_one import restart_worker as restart
+
+    return restart(worker)

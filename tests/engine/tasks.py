@@ -361,6 +361,17 @@ def holds_memory_until(megabytes: int, path: str) -> int:
     return len(held)
 
 
+KEPT: list[bytearray] = []
+
+
+@task
+def keeps_memory(megabytes: int) -> int:
+    """Keep so much for good, as a leak does; the worker's pid."""
+    KEPT.append(bytearray(b"x") * (megabytes * 2**20))
+    time.sleep(STEP_S)
+    return os.getpid()
+
+
 @task
 def exhausts_memory() -> None:
     raise MemoryError("no memory left")
@@ -477,8 +488,48 @@ async def _waits_in_here_async(path: str) -> None:
 
 
 @task(timeout=None)
+async def waits_in_two_tasks(path: str) -> None:
+    await asyncio.gather(_waits_in_here_async(path), _waits_in_here_async(path))
+
+
+@task(timeout=None)
+async def blocks_deep_down_async(path: str) -> None:
+    """Wait for a file without letting the event loop go on."""
+    _waits_in_here(path)
+
+
+@task(timeout=None)
 def holds_the_interpreter(path: str) -> None:
     """Wait for a file in C, without letting another thread run."""
     libc = ctypes.PyDLL(None)
     while not os.path.exists(path):
         libc.usleep(300_000)
+
+
+# Memory ------------------------------------------------------------------------
+
+KEPT: list[Any] = []
+
+
+@task
+def keeps(megabytes: int, path: str) -> int:
+    """Take so much memory and keep it, and wait for a file."""
+    KEPT.append(bytearray(b"x") * (megabytes * 2**20))
+    _wait_for(path)
+    return len(KEPT)
+
+
+@task
+def litters(megabytes: int, path: str) -> None:
+    """Leave garbage that only the collector finds, and wait for a file."""
+    gc.disable()
+    for _ in range(megabytes):
+        waste: list[Any] = [bytearray(b"x") * 2**20]
+        waste.append(waste)
+    del waste
+    _wait_for(path)
+
+
+def _wait_for(path: str) -> None:
+    while not os.path.exists(path):
+        time.sleep(STEP_S)

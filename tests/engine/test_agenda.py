@@ -3,8 +3,9 @@
 from types import SimpleNamespace
 
 from pool.domain.states import NodeState
-from pool.engine.agenda import LOOK_AGAIN_S, Agenda
-from pool.engine.ledger import Answer, Wanted
+from pool.engine.agenda import LOOK_AGAIN_S, LOOK_AHEAD_S, Agenda
+from pool.engine.turns import Answer, Wanted
+from pool.store.dependencies import Followed
 from tests.engine.benches import Bench, at, bench
 
 RUNNING = NodeState.RUNNING
@@ -52,3 +53,25 @@ def test_nobody_looks_again_while_all_workers_are_busy() -> None:
         assert 0 == agenda.wanted(at(0.5), RUNNING).jobs
         node.add_worker()
         assert 1.0 == agenda.due(at(0.5), RUNNING), "it does not ask all the time"
+
+
+def test_what_an_end_leads_to_is_gone_on_with_at_once() -> None:
+    with bench() as node:
+        agenda = agenda_of(node)
+        agenda.learn(Answer(followed=Followed(more=True)), Wanted(), at(0.01))
+        assert 0.01 == agenda.due(at(0.01), RUNNING)
+        assert agenda.wanted(at(0.01), RUNNING).discover
+
+
+def test_what_of_it_somebody_holds_is_looked_at_again_less_and_less_often() -> None:
+    with bench(poll_s=0.05) as node:
+        agenda = agenda_of(node)
+        now, pauses = 0.0, []
+        for _ in range(4):
+            agenda.learn(Answer(looked_ahead=True, followed=Followed(left=True)), Wanted(promote=True), at(now))
+            pauses.append(round(agenda.due(at(now), RUNNING) - now, 3))
+            now += pauses[-1]
+            assert agenda.wanted(at(now), RUNNING).discover
+        assert [LOOK_AHEAD_S, 2 * LOOK_AHEAD_S, 0.05, 0.05] == pauses
+        agenda.learn(Answer(looked_ahead=True), Wanted(promote=True), at(now))
+        assert not agenda.wanted(at(now), RUNNING).discover

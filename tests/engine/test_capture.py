@@ -6,6 +6,7 @@ import threading
 import pytest
 from msgspec.msgpack import encode
 
+from pool.domain.notes import step_note
 from pool.domain.setting import JOB_FRAME_BYTES, JOB_LOG_BYTES
 from pool.engine.capture import PARCEL_BYTES, Capture, JobLogHandler, Stream, parcels
 from pool.engine.messages import JobTold
@@ -30,6 +31,25 @@ def test_pieces_of_one_stream_become_one(capture: Capture) -> None:
     print("four", file=Stream("stderr", capture, 2))
     assert [("stdout", "one two\nthree\n"), ("stderr", "four\n")] == said(capture)
     assert [] == said(capture)
+
+
+def test_each_step_has_a_time_of_its_own(capture: Capture) -> None:
+    for note in ("step: one\n", "said in it\n", "step: two\n", "step: three\n"):
+        capture.add("note", note)
+    pieces = capture.take()
+    assert ["step: one\nsaid in it\n", "step: two\n", "step: three\n"] == [text for _, _, text in pieces]
+    times = [at for at, _, _ in pieces]
+    assert times == sorted(times), "how long a step took is told by these"
+
+
+def test_what_a_step_used_and_the_next_step_stay_in_one_piece(capture: Capture) -> None:
+    """Who hears of the one hears of the other, wherever it is cut off."""
+    capture.add("note", "said in the first\n")
+    capture.add("note", step_note("two", {"tokens": 5}))
+    capture.add("note", "said in it\n")
+    first, second = said(capture)
+    assert ("note", "said in the first\n") == first
+    assert ("note", 'used: {"tokens": 5}\nstep: two\nsaid in it\n') == second
 
 
 def test_bytes_are_taken_as_text(capture: Capture) -> None:

@@ -2,7 +2,7 @@
 
 from pool.domain.states import JobStatus, Outcome
 from pool.engine.handle import MESSAGE_BYTES
-from pool.engine.loss import Exit, judge_loss, split_jobs
+from pool.engine.loss import Exit, judge_losses, split_jobs
 from pool.engine.messages import RunJobs
 from tests.engine.benches import Bench, at, bench, made_job
 
@@ -169,12 +169,13 @@ def test_exits_are_named() -> None:
 def test_loss_is_what_happened_to_the_job() -> None:
     with bench() as node:
         handle = node.add_worker().handle
-        outcome, failure = judge_loss(handle, Exit(0, None))
-        assert (Outcome.CRASHED, True) == (outcome, "exit code 0 without a result" in failure.message)
-        outcome, failure = judge_loss(handle, Exit(None, 9))
-        assert (Outcome.CRASHED, True) == (outcome, "killed by SIGKILL" in failure.message)
-        handle.death_reason = "shutdown"
-        assert Outcome.INTERRUPTED is judge_loss(handle, Exit(None, 9))[0]
         handle.give([(made_job(), 1.0)], 0)
+        held = list(handle.held.values())
+        [loss] = judge_losses(handle, held, Exit(0, None), 0)
+        assert (Outcome.CRASHED, True) == (loss.outcome, "exit code 0 without a result" in loss.failure.message)
+        [loss] = judge_losses(handle, held, Exit(None, 9), 0)
+        assert (Outcome.CRASHED, True) == (loss.outcome, "killed by SIGKILL" in loss.failure.message)
+        handle.death_reason = "shutdown"
+        assert Outcome.INTERRUPTED is judge_losses(handle, held, Exit(None, 9), 0)[0].outcome
         node.watch.cancel(handle, 1, 0.0)
-        assert Outcome.CANCELLED is judge_loss(handle, Exit(None, 9))[0]
+        assert Outcome.CANCELLED is judge_losses(handle, held, Exit(None, 9), 0)[0].outcome

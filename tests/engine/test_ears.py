@@ -7,6 +7,7 @@ from typing import Any
 from pool.engine.ears import Ears
 from pool.engine.links import Links
 from pool.engine.messages import JobDone
+from pool.engine.tidings import Tidings
 from tests.engine.benches import bench
 
 LARGE = JobDone(8, 1, 2, 3, "x" * 3_000_000)
@@ -16,9 +17,10 @@ def test_large_order_goes_out_as_fast_as_it_is_taken() -> None:
     """The loop wakes when there is room: no rest is waited out, and none is cut short for a full socket."""
     ears = Ears()
     nobody: Any = SimpleNamespace()
+    hearing: Any = SimpleNamespace(ledger=SimpleNamespace(tidings=Tidings(lambda *_: None)))
     with bench() as node:
         worker = node.add_worker()
-        links = Links(ears, node.roster, nobody, nobody, nobody, nobody)
+        links = Links(ears, node.roster, nobody, hearing, nobody, nobody)
         links.connect(worker.handle)
         worker.handle.main.send(LARGE)
         assert worker.handle.main.unsent

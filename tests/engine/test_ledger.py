@@ -9,7 +9,8 @@ import pytest
 from pool import failpoints
 from pool.domain.jobs import ClaimedJob
 from pool.domain.states import Outcome
-from pool.engine.ledger import Answer, Ledger, Wanted
+from pool.engine.ledger import Ledger
+from pool.engine.turns import Answer, Wanted
 from pool.models import Job
 from pool.store.database import Database
 from tests.store.rows import BACKOFF, NODE, NOW, assert_counted, attempts, ended, enqueue

@@ -123,6 +123,8 @@ def test_waiting_end_reads_what_is_there_without_waiting() -> None:
 
 TASK = Task(1, "id", "a.task", "[]", "{}", "default", 1, 4, 1000.0, 2)
 
+TASK_FACTS = messages.TaskFacts("a.task", is_async=True)
+
 EXAMPLES: list[tuple[Any, list[Any]]] = [
     (messages.Order, [RunJobs([TASK]), messages.Leave()]),
     (
@@ -136,19 +138,20 @@ EXAMPLES: list[tuple[Any, list[Any]]] = [
             Recalled([1]),
         ],
     ),
-    (messages.SideOrder, [messages.Poke(), messages.Recall(), messages.DumpStack(1)]),
+    (messages.SideOrder, [messages.Poke(), messages.Recall(), messages.DumpStack(1), messages.FreeMemory()]),
     (SideFact, [Recalled([]), messages.StackDumped(1, "text"), messages.JobSaid("id", 2, [(1.5, "log", "text")])]),
     (messages.NurseryOrder, [messages.SpawnWorker("w", 1, "path")]),
     (
         messages.NurseryFact,
         [
-            messages.NurseryReady(["a.task"]),
+            messages.NurseryReady([TASK_FACTS]),
             messages.NurseryFailed("why"),
             messages.WorkerSpawned("w", 1),
             messages.SpawnFailed("w", "why"),
         ],
     ),
-    (messages.ClerkFact, [messages.ClerkSaw({1: 2})]),
+    (messages.ClerkFact, [messages.ClerkSaw({1: 2}), messages.ClerkListens(["job.started"])]),
+    (messages.Told, [messages.Told("job.started", 1.5, "info", "w", "id", {"attempt": 1})]),
 ]
 
 
@@ -164,4 +167,4 @@ def test_every_message_has_an_example() -> None:
         for value in vars(messages).values()
         if isinstance(value, type) and issubclass(value, msgspec.Struct) and value is not msgspec.Struct
     }
-    assert defined == {type(example) for _, examples in EXAMPLES for example in examples} | {Task}
+    assert defined == {type(example) for _, examples in EXAMPLES for example in examples} | {Task, messages.TaskFacts}

@@ -9,9 +9,9 @@ from hdrh.histogram import HdrHistogram
 
 from pool.domain.ids import new_id
 from pool.domain.states import NodeState
-from pool.engine.ledger import Report
 from pool.engine.meter import Meter
 from pool.engine.reporting import Reporting
+from pool.engine.turns import Report
 from tests.engine.benches import Bench, at, bench, made_job
 
 HISTOGRAMS_A_REPORT = 16
@@ -51,6 +51,16 @@ def test_committed_report_is_not_told_again() -> None:
         second = report(reporting, 2, completed=3)
         assert {"completed": 3, "executed": 1} == second.data["deltas"]
         assert [] == second.workers
+
+
+def test_worker_s_row_says_how_its_attempts_went() -> None:
+    with bench() as node:
+        handle = node.add_worker().handle
+        [row] = report(reporting_of(node), 1, completed=0).workers
+        assert (0, None) == (row.failed_in_row, row.mean_run_ms)
+        handle.jobs_completed, handle.jobs_failed, handle.failed_in_row, handle.ran_us = 3, 1, 1, 10_000
+        [row] = report(reporting_of(node), 2, completed=0).workers
+        assert (1, 2.5) == (row.failed_in_row, row.mean_run_ms)
 
 
 def test_lease_is_renewed_as_soon_as_the_database_is_back() -> None:

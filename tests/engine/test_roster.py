@@ -28,9 +28,9 @@ def test_worker_may_be_given_jobs_only_when_nothing_speaks_against_it() -> None:
         worker.retiring = "scaled down"
         assert [] == node.roster.able() == node.roster.staying()
         worker.retiring = ""
-        worker.end = End(1, Outcome.TIMEOUT, 0.0)
+        worker.ends = {1: End(1, Outcome.TIMEOUT, 0.0)}
         assert [] == node.roster.able()
-        worker.end, worker.held_up_by = None, 1
+        worker.ends, worker.held_up_by = {}, 1
         assert [] == node.roster.able()
         assert [worker] == node.roster.staying()
 
@@ -56,11 +56,11 @@ def test_end_under_way_is_over_when_its_job_is() -> None:
     with bench() as node:
         handle = node.add_worker().handle
         handle.give([(made_job(), 1.0), (made_job(), 1.0)], 0)
-        handle.end, handle.held_up_by = End(1, Outcome.CANCELLED, 0.0), 1
+        handle.ends, handle.held_up_by = {1: End(1, Outcome.CANCELLED, 0.0)}, 1
         handle.take_back(2)
-        assert (1, 1) == (handle.end.seq, handle.held_up_by)
+        assert ({1}, 1) == (set(handle.ends), handle.held_up_by)
         handle.take_back(1)
-        assert (None, 0) == (handle.end, handle.held_up_by)
+        assert ({}, 0) == (handle.ends, handle.held_up_by)
 
 
 def test_running_job_is_what_the_slot_says_and_the_node_knows() -> None:
@@ -70,7 +70,7 @@ def test_running_job_is_what_the_slot_says_and_the_node_knows() -> None:
         assert handle.running() is None
         handle.give([(made_job(), 1.0)], 0)
         worker.begin(1, 2.0)
-        assert (1, 2_000_000_000) == handle.running()
+        assert (1, 2_000_000_000, handle.slot) == handle.running()
         handle.take_back(1)
         assert handle.running() is None, "its ending was heard"
         worker.slot.end()

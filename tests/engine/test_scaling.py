@@ -177,3 +177,19 @@ def test_node_serves_only_its_queues(site: EngineSite) -> None:
     for _ in range(3):
         site.wait_for_job(site.enqueue("returns", options={"queue_name": "mine"}))
     assert "PENDING" == site.job(other)["status"]
+
+
+def test_workers_are_recycled_for_their_age_when_idle(site: EngineSite) -> None:
+    node = site.start_node(workers=1, POOL_WORKER_MAX_AGE_S="1", **RECYCLING)
+    before = worker_pids(node)
+    site.wait_until(lambda: set(worker_pids(node)).isdisjoint(before), "another worker")
+    assert [] == site.events("worker.exited"), "leaving is not dying"
+
+
+def test_a_worker_that_grows_with_every_job_is_recycled(site: EngineSite) -> None:
+    node = site.start_node(workers=1, POOL_WORKER_GROWTH_MB="5", POOL_WORKER_MAX_RSS_MB="0")
+    before = worker_pids(node)
+    jobs = site.enqueue_many(TASKS + "keeps_memory", [([1], {})] * 800)
+    site.wait_until(lambda: set(worker_pids(node)).isdisjoint(before), "another worker")
+    assert [] == site.events("worker.exited"), "leaving is not dying"
+    assert 1 == site.wait_for_job(jobs[0])["attempts"]

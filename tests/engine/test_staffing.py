@@ -118,15 +118,18 @@ def test_silent_nursery_is_ended_when_a_worker_it_was_asked_for_is_late(bench: B
 
 @pytest.mark.parametrize("state", [WorkerState.STARTING, WorkerState.IDLE])
 def test_death_before_the_first_job_counts(bench: Bench, state: WorkerState) -> None:
-    bench.staffing.gone(bench.add_worker(state), START)
+    bench.add_worker(state)
+    handle = bench.add_worker(state)
+    bench.staffing.gone(handle, START)
     assert 1 == bench.staffing.budget.deaths
     assert "Workers fail to start" in bench.staffing.problem
+    assert handle.index == bench.staffing.start_slot > 0
 
 
 def test_death_in_or_after_a_job_or_on_request_does_not_count(bench: Bench) -> None:
     handles = [bench.add_worker(WorkerState.IDLE) for _ in range(4)]
     handles[0].jobs_completed = handles[1].jobs_failed = 1
-    handles[2].slot.words[words.SEQ] = 1
+    handles[2].slot.words[words.LAST] = 1
     handles[3].left = True
     for handle in handles:
         bench.staffing.gone(handle, START)

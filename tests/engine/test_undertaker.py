@@ -32,7 +32,8 @@ def node() -> Iterator[Bench]:
 def undertaker(node: Bench) -> Undertaker:
     meter = Meter(0.0)
     staffing = Staffing(node.roster, ME, None, node.config, meter)  # type: ignore[arg-type]  # it hires nobody here
-    hearing = Hearing(node.ledger, node.dispatch, staffing, meter, Whereabouts(node.roster, node.ledger))
+    whereabouts = Whereabouts(node.roster, node.ledger)
+    hearing = Hearing(node.ledger, node.dispatch, staffing, meter, whereabouts)
     made = Undertaker(node.roster, node.ledger, node.dispatch, staffing, hearing, meter, ME)
     # Otherwise it would sweep the children of the tests' own process.
     made.other_children = set(linux.children_of(os.getpid()))

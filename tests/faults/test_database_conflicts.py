@@ -12,7 +12,8 @@ from psycopg import IsolationLevel
 
 from pool.domain.jobs import ClaimedJob
 from pool.domain.states import JobStatus
-from pool.engine.ledger import CONFLICT_TRIES, Ledger, Wanted
+from pool.engine.ledger import CONFLICT_TRIES, Ledger
+from pool.engine.turns import Wanted
 from pool.models import Job, PoolEvent
 from pool.store import again, bulk, operate
 from pool.store.claim import claim

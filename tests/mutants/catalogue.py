@@ -127,13 +127,13 @@ MUTANTS: tuple[Mutant, ...] = (
     _mutant(
         "claims wait for each other",
         "pool/store/claim.py",
-        "FOR UPDATE SKIP LOCKED) head",
-        "FOR UPDATE) head",
+        "LIMIT open.most FOR UPDATE SKIP LOCKED) head",
+        "LIMIT open.most FOR UPDATE) head",
         f"{STORE}test_claim.py::TestTwoNodes::test_at_once_get_different_jobs[postgresql]",
     ),
     _mutant(
         "nodes are woken before the commit",
-        "pool/store/enqueue.py",
+        "pool/store/callers.py",
         "transaction.on_commit(_bell(alias), using=alias)",
         "_bell(alias)()",
         f"{STORE}test_enqueue.py::test_a_rollback_leaves_neither_job_nor_count_nor_ring",
@@ -149,6 +149,42 @@ MUTANTS: tuple[Mutant, ...] = (
             ),
         ),
         f"{ENGINE}test_ledger.py::test_claim_that_was_not_committed_hands_out_nothing[sqlite]",
+    ),
+    # Jobs that wait for others ----------------------------------------------------------
+    _mutant(
+        "an end that its child cannot see is missed",
+        "pool/store/dependencies.py",
+        """POSTGRES_SHARE = " FOR SHARE SKIP LOCKED\"""",
+        """POSTGRES_SHARE = \"\"""",
+        f"{STORE}test_dependencies.py::TestAtOnce::test_a_parent_whose_end_is_not_committed_is_not_taken_for_one_that_goes_on[postgresql]",
+    ),
+    _mutant(
+        "children are not told of the end",
+        "pool/store/record.py",
+        "told = tell(db, (ended.job.id for ended, status in written if status in TERMINAL))",
+        "told = 0",
+        f"{STORE}test_dependencies.py::TestEnds::test_it_starts_with_the_last_one[sqlite]",
+    ),
+    _mutant(
+        "a child starts with its first parent",
+        "pool/domain/unblocking.py",
+        "Waits(left) if left > 0 else Starts()",
+        "Starts()",
+        f"{STORE}test_dependencies.py::TestEnds::test_it_starts_with_the_last_one[sqlite]",
+    ),
+    _mutant(
+        "a batch ends although one of its jobs was taken back",
+        "pool/store/operate.py",
+        "note_from_outside(alias, [(batch, before, -1)])",
+        "pass",
+        f"{STORE}test_batches.py::TestAtOnce::test_a_retry_that_was_committed_is_seen_with_the_last_end[postgresql]",
+    ),
+    _mutant(
+        "two jobs hold one key",
+        "pool/store/unique.py",
+        "WHERE u.key = v.key AND u.job = v.holder RETURNING u.key",
+        "WHERE u.key = v.key RETURNING u.key",
+        f"{STORE}test_unique.py::TestTransactions::test_a_key_changes_hands_between_two_looks[postgresql]",
     ),
     # The node's book ------------------------------------------------------------------
     _mutant(

@@ -1,0 +1,1 @@
+"""An app of a project that listens to all of the pool's events, and whose receivers may be bad."""
