@@ -26,19 +26,44 @@ from dashboard.browser import send_policy
 from dashboard.pages.frame import UNDO, plain_page, turn_away
 from dashboard.policy import Action
 from dashboard.problems import problem, refused
-from pool.domain.errors import InvalidOption, JobNotFound, NotPossible, NotReady
+from pool.domain.errors import (
+    AlertNotFound,
+    InvalidOption,
+    InvalidSchedule,
+    JobNotFound,
+    NoSchedules,
+    NotPossible,
+    NotReady,
+    QueueFull,
+    ScheduleNotFound,
+    WorkerNotFound,
+)
 from pool.domain.ids import parse_id
 from pool.domain.states import JobStatus
+from pool.domain.tuning import QUEUE_KNOBS, read_text
 from pool.domain.wording import number
-from pool.store import operate, read
+from pool.store import operate, read, tune
 from pool.store.bulk import BulkAnswer, cancel_many, discard_many, retry_many
 from pool.store.dead_letters import dead_ids
+from pool.store.health import check_health
+from pool.store.muting import mute_alert, unmute_alert
 from pool.store.operate import Actor, CancelAnswer
 
 MOST_AT_ONCE = 1000
 """Jobs that one press of a button changes; a larger group says how many are left."""
 
-ERRORS: dict[type[Exception], int] = {JobNotFound: 404, InvalidOption: 400, NotPossible: 409, NotReady: 409}
+ERRORS: dict[type[Exception], int] = {
+    JobNotFound: 404,
+    AlertNotFound: 404,
+    WorkerNotFound: 404,
+    ScheduleNotFound: 404,
+    NoSchedules: 404,
+    InvalidOption: 400,
+    NotPossible: 409,
+    NotReady: 409,
+    InvalidSchedule: 409,
+    QueueFull: 429,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,9 +191,24 @@ def resume_queue(request: HttpRequest, by: Actor) -> Said:
     return Said(f"Queue {queue} is open again.", undo=reverse("dashboard:pause"), undo_fields={"queue": queue})
 
 
+@deed(Action.TUNE)
+def tune_queue(request: HttpRequest, by: Actor) -> Said:
+    queue = request.POST.get("queue", "")
+    changes = {name: _number(request.POST[name], name) for name in QUEUE_KNOBS if name in request.POST}
+    changed = tune.tune_queue(queue, changes, by)
+    if not changed:
+        return Said(f"Queue {queue} is as it was.", messages.WARNING)
+    before = {name: "" if was is None else was for name, (was, _) in changed.items()}
+    fields = {"queue": queue, **before}
+    return Said(f"The limits of queue {queue} are changed.", undo=reverse("dashboard:tune"), undo_fields=fields)
+
+
 @deed(Action.SCALE)
 def scale_pool(request: HttpRequest, by: Actor) -> Said:
     before = operate.wanted_size()
+    if request.POST.get("size") == operate.AUTO:
+        operate.follow_load(by)
+        return Said("The number of workers follows the load.")
     step = _whole(request.POST.get("step"), "step")
     size = _whole(request.POST.get("size"), "number of workers") if step is None else before + step
     if size is None:
@@ -185,6 +225,35 @@ def restart_workers(request: HttpRequest, by: Actor) -> Said:
     if not asked:
         raise NotPossible("No such node is running.")
     return Said("Every worker will be replaced, busy ones after their job.")
+
+
+@deed(Action.CHECK)
+def check_workers(request: HttpRequest, by: Actor) -> Said:
+    asked = check_health(by, wait_s=0.0)["checked"]
+    if not asked:
+        raise NotPossible("No worker is running.")
+    workers = "1 worker" if asked == 1 else f"{number(asked)} workers"
+    return Said(f"Asked {workers} for a sign of life. Each shows its last beat here.")
+
+
+@deed(Action.MUTE)
+def mute(request: HttpRequest, by: Actor, alert: int) -> Said:
+    seconds = _whole(request.POST.get("seconds"), "number of seconds")
+    muted = mute_alert(alert, seconds, by)
+    return Said(f"Nobody is told of this any more: {muted['message']}", undo=reverse("dashboard:unmute", args=[alert]))
+
+
+@deed(Action.MUTE)
+def unmute(request: HttpRequest, by: Actor, alert: int) -> Said:
+    told = unmute_alert(alert, by)
+    return Said(f"This is told again: {told['message']}", undo=reverse("dashboard:mute", args=[alert]))
+
+
+def _number(text: str, name: str) -> float | int | None:
+    try:
+        return read_text(text[:30])
+    except ValueError:
+        raise InvalidOption(f"{name} must be a number, or empty, not {text[:20]!r}.") from None
 
 
 def _whole(text: str | None, what: str) -> int | None:

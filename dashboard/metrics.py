@@ -1,11 +1,12 @@
 """`/metrics` for programs and `/health` for probes. Served by the web process.
 
 The figures need a staff session or a token that may read; without one the answer is an error, never a redirect. The
-health addresses are open and tell no more than a state in one word.
+health addresses are open and tell strangers no more than a state in one word.
 """
 
 from datetime import datetime, timedelta
 from http import HTTPStatus
+from typing import Any
 
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -18,6 +19,7 @@ from dashboard.problems import refused
 from pool.conf import database_alias
 from pool.domain.figures import NodeFigures
 from pool.domain.health import Status
+from pool.store.health import health_summary
 from pool.store.read import pool_status
 from pool.store.snapshots import latest
 from pool.store.tokens import READ
@@ -60,12 +62,14 @@ def ready(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_safe
 def health(request: HttpRequest) -> HttpResponse:
-    """Answer with the status of the pool."""
+    """Answer with the status of the pool; those who may read its figures are told the whole."""
     try:
-        status = pool_status()["health"]["status"]
+        summary = health_summary()
     except DatabaseError:
-        status = Status.CRITICAL
-    return _state(status, HTTPStatus.SERVICE_UNAVAILABLE if status == Status.CRITICAL else HTTPStatus.OK)
+        return _state(Status.CRITICAL)
+    code = HTTPStatus.SERVICE_UNAVAILABLE if summary["status"] == Status.CRITICAL else HTTPStatus.OK
+    may_read = isinstance(access.decide(request, READ), access.Grant)
+    return _answer(summary if may_read else {"status": summary["status"]}, code)
 
 
 def _is_ready(now: datetime) -> bool:
@@ -84,7 +88,11 @@ def _claims(node: NodeFigures) -> bool:
 
 
 def _state(status: str, code: HTTPStatus = HTTPStatus.SERVICE_UNAVAILABLE) -> JsonResponse:
-    response = JsonResponse({"status": status}, status=code)
+    return _answer({"status": status}, code)
+
+
+def _answer(facts: dict[str, Any], code: HTTPStatus) -> JsonResponse:
+    response = JsonResponse(facts, status=code)
     # An answer, not an error: without the mark Django logs each 503 as one.
     response._has_been_logged = True  # type: ignore[attr-defined]
     return response

@@ -20,8 +20,12 @@ class Action(StrEnum):
     DISCARD = "discard"
     PAUSE = "pause"
     RESUME = "resume"
+    TUNE = "tune"
     SCALE = "scale"
     RESTART = "restart"
+    MUTE = "mute"
+    CHECK = "check"
+    RUN = "run"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,10 @@ RIGHTS: dict[Action, Right] = {
     Action.DISCARD: Right(OPERATE),
     Action.PAUSE: Right(OPERATE),
     Action.RESUME: Right(OPERATE),
+    Action.TUNE: Right(OPERATE),
     Action.SCALE: Right(OPERATE),
     Action.RESTART: Right(OPERATE),
+    Action.MUTE: Right(OPERATE),
+    Action.CHECK: Right(OPERATE),
+    Action.RUN: Right(OPERATE),
 }

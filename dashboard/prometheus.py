@@ -22,6 +22,12 @@ LATENCIES = {
     "run": "Time that attempts ran, over the last minute.",
     "dispatch": "Time from the node to the worker, over the last minute.",
 }
+LIMITS = {
+    "fullness": ("pool_queue_full_ratio", "How full the queue is, of what may wait in it."),
+    "max_waiting": ("pool_queue_max_waiting", "Most jobs that may wait in the queue."),
+    "max_running": ("pool_queue_max_running", "Most jobs of the queue that execute at a time."),
+    "rate": ("pool_queue_rate", "Most jobs of the queue that start in a second."),
+}
 STATUSES = ("healthy", "degraded", "critical")
 
 
@@ -67,6 +73,8 @@ def _queues(by_queue: Mapping[str, Figures]) -> Iterator[Metric]:
     yield _labelled("pool_queue_oldest_age_seconds", "Age of the oldest job that may start.", "queue", ages)
     paused = {name: int(queue["paused"]) for name, queue in by_queue.items()}
     yield _labelled("pool_queue_paused", "1 while the queue is paused.", "queue", paused)
+    for key, (name, meaning) in LIMITS.items():
+        yield _labelled(name, meaning, "queue", _of_each(by_queue, key))
 
 
 def _pool(pool: Figures) -> Iterator[Metric]:

@@ -10,6 +10,7 @@ app_name = "dashboard"
 urlpatterns = [
     path("metrics", metrics.metrics, name="metrics"),
     path("health", metrics.health, name="health"),
+    path("health/", metrics.health),
     path("health/live", metrics.live, name="live"),
     path("health/ready", metrics.ready, name="ready"),
     path("api/v1/", include("dashboard.api.urls")),
@@ -37,7 +38,15 @@ urlpatterns = [
     path("dashboard/dead-letters/discard", actions.discard_group, name="discard-group"),
     path("dashboard/queues/pause", actions.pause_queue, name="pause"),
     path("dashboard/queues/resume", actions.resume_queue, name="resume"),
+    path("dashboard/queues/tune", actions.tune_queue, name="tune"),
+    path("dashboard/schedules/<int:schedule>/pause", schedules.pause_schedule, name="pause-schedule"),
+    path("dashboard/schedules/<int:schedule>/resume", schedules.resume_schedule, name="resume-schedule"),
+    path("dashboard/schedules/<int:schedule>/run", schedules.run_schedule, name="run-schedule"),
     path("dashboard/pool/scale", actions.scale_pool, name="scale"),
+    path("dashboard/workers/check", actions.check_workers, name="check"),
+    path("dashboard/workers/<str:worker>/restart", workers.replace_worker, name="restart-worker"),
+    path("dashboard/alerts/<int:alert>/mute", actions.mute, name="mute"),
+    path("dashboard/alerts/<int:alert>/unmute", actions.unmute, name="unmute"),
     path("dashboard/nodes/restart", actions.restart_workers, name="restart"),
     # Signing in
     path("login/<str:token>/", login.first_login, name="first-login"),

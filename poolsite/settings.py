@@ -40,6 +40,7 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "knox",
     *([] if django.VERSION >= (6, 0) else ["django_tasks"]),
+    *(["django_q"] if importlib.util.find_spec("django_q") else []),
     "pool",
     "dashboard",
     *env.list("POOLSITE_APPS", default=[]),
@@ -77,6 +78,12 @@ TEMPLATES = [
 STATIC_URL = "/static/"
 STATIC_ROOT = VAR_DIR / "static"
 STATICFILES_DIRS = [path for path in [BASE_DIR / "static"] if path.is_dir()]
+
+# Schedules ---------------------------------------------------------------------
+
+# The default cluster is the pool: it fires the schedules that name no other, and no qcluster of this site does. The
+# two times only keep django-q2 from warning of its own defaults.
+Q_CLUSTER: dict[str, Any] = {"name": "pool", "label": "Schedules", "scheduler": False, "timeout": 60, "retry": 120}
 
 # The pool ----------------------------------------------------------------------
 

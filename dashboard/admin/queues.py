@@ -1,4 +1,4 @@
-"""Queues in Django admin: read only, except that they can be paused and resumed."""
+"""Queues in Django admin: they can be paused and resumed, and their weight and limits be set."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -6,11 +6,14 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
+from dashboard.admin.limits import Tuned
 from dashboard.admin.verbs import Do, Verb, as_action, may
 from dashboard.policy import Action
 from pool.admin import QueueAdmin
+from pool.domain.tuning import QUEUE_KNOBS
 from pool.models import Queue
 from pool.store.operate import Actor, pause, resume
+from pool.store.tune import tune_queue
 
 
 def over(change: Callable[[str, Actor], bool], past: str) -> Do:
@@ -37,7 +40,9 @@ admin.site.unregister(Queue)
 
 
 @admin.register(Queue)
-class SteeredQueueAdmin(QueueAdmin):
+class SteeredQueueAdmin(Tuned, QueueAdmin):
+    knobs = QUEUE_KNOBS
+    tune = staticmethod(tune_queue)
     actions = (as_action(PAUSE), as_action(RESUME))
 
     def has_pause_permission(self, request: HttpRequest) -> bool:

@@ -90,7 +90,7 @@ class Endpoint(APIView):
     needs: ClassVar[Mapping[str, Action]] = needing()
     parameters: ClassVar[Mapping[str, Reader]] = MappingProxyType({})
     """What may stand behind the question mark, and how it is read."""
-    http_method_names = ("get", "head", "post", "delete")
+    http_method_names = ("get", "head", "post", "patch", "delete")
 
     authentication_classes = (TokenOrSession,)
     permission_classes = (MayAct,)

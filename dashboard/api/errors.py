@@ -20,7 +20,9 @@ from pool.domain.errors import (
     NotReady,
     PoolError,
     QueueFull,
+    ScheduleNotFound,
     UnknownTask,
+    WorkerNotFound,
 )
 from pool.logs import get_logger
 
@@ -35,6 +37,8 @@ STATUS: dict[type[PoolError], int] = {
     InvalidPayload: status.HTTP_400_BAD_REQUEST,
     UnknownTask: status.HTTP_400_BAD_REQUEST,
     JobNotFound: status.HTTP_404_NOT_FOUND,
+    ScheduleNotFound: status.HTTP_404_NOT_FOUND,
+    WorkerNotFound: status.HTTP_404_NOT_FOUND,
     NotPossible: status.HTTP_409_CONFLICT,
     QueueFull: status.HTTP_429_TOO_MANY_REQUESTS,
     NotReady: status.HTTP_503_SERVICE_UNAVAILABLE,
@@ -78,7 +82,8 @@ def _bad_field(error: Any) -> HttpResponse:
 
 def _of_pool(error: Any) -> HttpResponse:
     code = next((code for kind, code in STATUS.items() if isinstance(error, kind)), status.HTTP_409_CONFLICT)
-    return problem(code, str(error), retry_after_s=SHORTLY_S if code in LATER else None)
+    wait_s = getattr(error, "retry_after_s", SHORTLY_S)
+    return problem(code, str(error), retry_after_s=wait_s if code in LATER else None)
 
 
 def _not_allowed(error: Any) -> HttpResponse:

@@ -1,24 +1,28 @@
 """Jobs over the API: submitted, listed, looked at, cancelled, retried, discarded."""
 
+from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from dashboard.api import shapes
+from dashboard.api.batches import read_batch
 from dashboard.api.body import read_object
 from dashboard.api.endpoint import Endpoint, needing
 from dashboard.api.errors import BadField
 from dashboard.api.lists import JOB_QUERY, address, page_of_jobs, whole_list
-from dashboard.api.order import read_order, read_orders, store
+from dashboard.api.order import Order, field_of, read_order, read_orders, store
 from dashboard.api.query import whole
 from dashboard.api.throttles import SubmissionThrottle
 from dashboard.policy import Action
 from pool.conf import get_config
-from pool.domain.errors import NotPossible
+from pool.domain.errors import NotPossible, UnknownParent
 from pool.store import operate
-from pool.store.operate import CancelAnswer
+from pool.store.new_job import NewBatch
+from pool.store.operate import Actor, CancelAnswer
 from pool.store.read import MOST_LOG_PIECES, attempts, job_detail, logs
 
 MOST_JOBS = 10_000
@@ -43,15 +47,16 @@ class Jobs(Endpoint):
         """List jobs, newest first."""
         return page_of_jobs(request._request, self.given)
 
-    @shapes.described("jobs_submit", request=shapes.Order, responses={201: shapes.Job, **shapes.WRONG})
+    @shapes.described("jobs_submit", request=shapes.Order, responses={201: shapes.Job, 200: shapes.Job, **shapes.WRONG})
     def post(self, request: Request) -> Response:
-        """Submit a job."""
+        """Submit a job: 201. When another job holds its unique key, nothing is stored and that one is shown: 200."""
         body = read_object(request._request, order_bytes())
         order = read_order(body, self.actor())
-        store([order], self.actor())
-        job = job_detail(order.job.id)
+        (stands,) = _stored([order], self.actor())
+        job = job_detail(stands)
         where = request.build_absolute_uri(f"{request.path}/{job['id']}")
-        return Response(job, status=status.HTTP_201_CREATED, headers={"Location": where})
+        code = status.HTTP_201_CREATED if stands == order.job.id else status.HTTP_200_OK
+        return Response(job, status=code, headers={"Location": where})
 
 
 class Batch(Endpoint):
@@ -65,8 +70,10 @@ class Batch(Endpoint):
         """Submit up to 10,000 jobs: all of them, or none."""
         body = read_object(request._request, BATCH_BYTES)
         orders = read_orders(_jobs_of(body), self.actor())
-        store(orders, self.actor())
-        return Response({"ids": [str(order.job.id) for order in orders]}, status=status.HTTP_201_CREATED)
+        batch, orders = read_batch(body.get("batch"), orders, self.actor())
+        ids = _stored(orders, self.actor(), batch)
+        told = {} if batch is None else {"batch": str(batch.id)}
+        return Response({"ids": [str(id) for id in ids], **told}, status=status.HTTP_201_CREATED)
 
 
 class Job(Endpoint):
@@ -160,10 +167,17 @@ def order_bytes() -> int:
     return 6 * get_config().max_payload_bytes + MIB
 
 
+def _stored(orders: Sequence[Order], actor: Actor, batch: NewBatch | None = None) -> list[UUID]:
+    try:
+        return store(orders, actor, batch)
+    except UnknownParent as error:
+        raise BadField(field_of(error, orders), str(error)) from None
+
+
 def _jobs_of(body: dict[str, Any]) -> list[Any]:
     for name in body:
-        if name != "jobs":
-            raise BadField(name[:50], "A batch has one field: jobs.")
+        if name not in ("jobs", "batch"):
+            raise BadField(name[:50], "A batch has the field jobs, and may have the field batch.")
     jobs = body.get("jobs")
     if not isinstance(jobs, list) or not 1 <= len(jobs) <= MOST_JOBS:
         raise BadField("jobs", f"jobs must be a list of 1 to {MOST_JOBS} jobs.")

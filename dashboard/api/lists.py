@@ -9,6 +9,8 @@ from rest_framework.response import Response
 from dashboard.api.errors import BadField
 from dashboard.api.query import JOB_FILTERS, PAGING
 from pool.domain.errors import InvalidOption
+from pool.models import Job
+from pool.store.family import parents_of
 from pool.store.job_filter import JobFilter
 from pool.store.read import job_dict, list_jobs
 
@@ -33,11 +35,17 @@ def page_of_jobs(request: HttpRequest, given: Mapping[str, Any], **always: Any) 
         raise BadField("cursor", str(error)) from None
     return Response(
         {
-            "results": [job_dict(job) for job in page.jobs],
+            "results": job_dicts(page.jobs),
             "next": page.next and address(request, cursor=page.next),
             "previous": page.previous and address(request, cursor=page.previous),
         }
     )
+
+
+def job_dicts(jobs: Sequence[Job]) -> list[dict[str, Any]]:
+    """Jobs as a list shows them."""
+    parents = parents_of([job.pk for job in jobs])
+    return [job_dict(job, depends_on=parents[job.pk]) for job in jobs]
 
 
 def address(request: HttpRequest, **changes: Any) -> str:

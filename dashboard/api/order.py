@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 
@@ -19,17 +20,20 @@ from pool.adapters.tasks_api import InvalidTask, task_enqueued
 from pool.backend import PoolBackend, pool_backend
 from pool.conf import database_alias, get_config
 from pool.declaration import OPTION_NAMES, PoolTask
-from pool.domain.errors import InvalidPayload, UnknownTask
+from pool.domain.errors import InvalidOption, InvalidPayload, UnknownParent, UnknownTask
 from pool.domain.payload import encode_arguments
 from pool.results import waiting_result
-from pool.store.enqueue import NewJob, enqueue_rows
+from pool.store.enqueue import enqueue_rows
 from pool.store.events import EVERYDAY, write_action
+from pool.store.linked import enqueue_linked
+from pool.store.new_job import NewBatch, NewJob
 from pool.store.operate import Actor
 
 OPTION_OF = {"queue": "queue_name"} | {name: name for name in sorted(OPTION_NAMES - {"queue_name", "backend"})}
 """The options of `.using()` by their names here."""
 
 MOMENTS = ("run_after", "expires_at")
+CALLBACKS = ("on_success", "on_failure")
 FIELDS = ("task", "args", "kwargs", *OPTION_OF)
 
 Fields = Mapping[str, Any]
@@ -47,10 +51,11 @@ class Order:
 
 def read_orders(bodies: Iterable[Any], actor: Actor) -> list[Order]:
     """Check many; the first that is wrong refuses them all, by its number."""
-    now, backend, orders = datetime.now(UTC), pool_backend(), []
+    now, backend = datetime.now(UTC), pool_backend()
+    orders: list[Order] = []
     for number, body in enumerate(bodies):
         try:
-            orders.append(_read(body, backend, now, actor))
+            orders.append(_read(_with_earlier(body, orders), backend, now, actor))
         except BadField as error:
             place = f"jobs[{number}]"
             raise BadField(f"{place}.{error.field}" if error.field else place, f"{place}: {error}") from None
@@ -62,13 +67,24 @@ def read_order(body: Any, actor: Actor) -> Order:
     return _read(body, pool_backend(), datetime.now(UTC), actor)
 
 
-def store(orders: Sequence[Order], actor: Actor) -> None:
-    """Store all of them, or none, with the entry for the audit."""
-    alias = database_alias()
+def store(orders: Sequence[Order], actor: Actor, batch: NewBatch | None = None) -> list[UUID]:
+    """Store all of them, or none, with the entry for the audit; the ids of the jobs that stand for them."""
+    alias, jobs = database_alias(), [order.job for order in orders]
     with transaction.atomic(using=alias):
-        enqueue_rows(alias, [order.job for order in orders])
-        _note(alias, orders, actor)
-    _announce(orders)
+        stand = enqueue_rows(alias, jobs) if batch is None else enqueue_linked(alias, jobs, batch)
+        new = [order for order, id in zip(orders, stand, strict=True) if id == order.job.id]
+        if new:
+            _note(alias, new, actor)
+    _announce(new)
+    return stand
+
+
+def field_of(error: UnknownParent, orders: Sequence[Order]) -> str:
+    """Which field names a parent that there is not."""
+    if len(orders) == 1:
+        return "depends_on"
+    number = next((at for at, order in enumerate(orders) if order.job.id == error.child), None)
+    return "jobs" if number is None else f"jobs[{number}].depends_on"
 
 
 def _read(body: Any, backend: PoolBackend, now: datetime, actor: Actor) -> Order:
@@ -80,8 +96,22 @@ def _read(body: Any, backend: PoolBackend, now: datetime, actor: Actor) -> Order
     try:
         job = backend.new_job(task, args, kwargs, now, actor.name)
     except InvalidPayload as error:
-        raise BadField(_guilty(args), str(error)) from None
+        raise BadField(_guilty(args, kwargs, task), str(error)) from None
+    except (InvalidOption, InvalidTask) as error:
+        raise BadField(next((name for name in CALLBACKS if body.get(name)), ""), str(error)) from None
     return Order(task, args, kwargs, job)
+
+
+def _with_earlier(body: Any, earlier: Sequence[Order]) -> Any:
+    """Put ids in the place of the numbers by which a job names earlier ones of the same list."""
+    parents = body.get("depends_on") if isinstance(body, dict) else None
+    if not isinstance(parents, list) or not any(type(parent) is int for parent in parents):
+        return body
+    for parent in parents:
+        if type(parent) is int and not 0 <= parent < len(earlier):
+            raise BadField("depends_on", f"depends_on names number {parent}, which is no earlier job of the list.")
+    ids = [str(earlier[parent].job.id) if type(parent) is int else parent for parent in parents]
+    return {**body, "depends_on": ids}
 
 
 def _refuse_unknown(body: Fields) -> None:
@@ -110,13 +140,17 @@ def _arguments(body: Fields) -> tuple[list[Any], dict[str, Any]]:
     return args, kwargs
 
 
-def _guilty(args: list[Any]) -> str:
-    """Which of the two could not be stored."""
-    config = get_config()
-    try:
-        encode_arguments(args, {}, config.max_payload_bytes, config.max_json_depth)
-    except InvalidPayload:
-        return "args"
+def _guilty(args: list[Any], kwargs: Fields, task: PoolTask) -> str:
+    """Which of them could not be stored."""
+    config, links = get_config(), task.options.links
+    callbacks = [(name, getattr(links, name)) for name in CALLBACKS if links and getattr(links, name)]
+    calls = [("args", args, {}), ("kwargs", [], kwargs)]
+    for field, some, named in [*calls, *((name, one.args or [], one.kwargs) for name, one in callbacks)]:
+        try:
+            encode_arguments(some, named, config.max_payload_bytes, config.max_json_depth)
+        except InvalidPayload:
+            return field
+    # Only together they are too large.
     return "kwargs"
 
 

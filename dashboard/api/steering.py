@@ -20,7 +20,8 @@ from pool.declaration import PoolTask
 from pool.domain.config import WORKER_CEILING
 from pool.domain.errors import InvalidOption
 from pool.domain.options import UNSET
-from pool.store import operate
+from pool.domain.tuning import QUEUE_KNOBS, read_changes
+from pool.store import operate, tune
 from pool.store.read import nodes, pool_status, queues, workers
 
 SMALL_BYTES = 1 << 16
@@ -49,6 +50,29 @@ class Queues(Endpoint):
     def get(self, request: Request) -> Response:
         """List the queues with their counters."""
         return whole_list(queues())
+
+
+class Queue(Endpoint):
+    """One waiting line."""
+
+    needs = needing(GET=Action.READ, PATCH=Action.TUNE)
+
+    @shapes.described("queues_detail", responses={200: shapes.Queue, **shapes.UNKNOWN})
+    def get(self, request: Request, name: str) -> Response:
+        """Show a queue with its counters, its limits, and how full it is."""
+        return Response(_queue(name))
+
+    @shapes.described("queues_tune", request=shapes.Limits, responses={200: shapes.Queue, **shapes.WRONG})
+    def patch(self, request: Request, name: str) -> Response:
+        """Set the queue's weight and limits: those that are sent. null takes a limit away."""
+        changes = read_object(request._request, SMALL_BYTES)
+        for field, value in changes.items():
+            _require_good(field, value)
+        try:
+            tune.tune_queue(name, changes, self.actor())
+        except InvalidOption as error:
+            raise BadField("queue", str(error)) from None
+        return Response(_queue(name))
 
 
 class Pause(Endpoint):
@@ -131,25 +155,42 @@ class Scale(Endpoint):
 
     @shapes.described("pool_scale", request=shapes.Scale, responses={202: shapes.Size, **shapes.WRONG})
     def post(self, request: Request) -> Response:
-        """Ask for so many workers in all (`size`), or so many more or fewer (`by`)."""
+        """Ask for so many workers in all (`size`), or so many more or fewer (`by`); `{"size": "auto"}` lets go of that.
+
+        What is asked for stays for `scale_hold_s`; then the number follows the load again.
+        """
         name, number = _one_number(read_object(request._request, SMALL_BYTES))
         before = operate.wanted_size()
+        if number is None:
+            operate.follow_load(self.actor())
+            return Response({"size": before, "before": before, "held_s": None}, status=status.HTTP_202_ACCEPTED)
         try:
             size = operate.scale(before + number if name == "by" else number, self.actor())
         except InvalidOption as error:
             raise BadField(name, str(error)) from None
-        return Response({"size": size, "before": before}, status=status.HTTP_202_ACCEPTED)
+        told = {"size": size, "before": before, "held_s": operate.hold_s()}
+        return Response(told, status=status.HTTP_202_ACCEPTED)
 
 
-def _one_number(body: dict[str, Any]) -> tuple[str, int]:
+def _one_number(body: dict[str, Any]) -> tuple[str, int | None]:
+    """The field and its number; None when the load shall say."""
     if len(body) != 1 or not set(body) <= {"size", "by"}:
         wrong = next((name for name in body if name not in ("size", "by")), "size")
         raise BadField(wrong[:50], 'Send {"size": N} for N workers in all, or {"by": N} for N more or fewer.')
     ((name, number),) = body.items()
+    if (name, number) == ("size", operate.AUTO):
+        return name, None
     most = LARGEST_STEP if name == "by" else WORKER_CEILING
     if type(number) is not int or abs(number) > most:
         raise BadField(name, f"{name} must be a whole number, and no larger than {most}.")
     return name, number
+
+
+def _require_good(field: str, value: Any) -> None:
+    try:
+        read_changes({field: value}, QUEUE_KNOBS)
+    except InvalidOption as error:
+        raise BadField(field[:50], str(error)) from None
 
 
 def _queue(name: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from pool.domain.notes import NOTE, STEP, usage_in
 from pool.domain.states import STACK, TERMINAL, JobStatus
 from pool.store.watched import JobNews, Piece
 
@@ -19,9 +20,8 @@ ENDINGS = {
     JobStatus.TIMEOUT: "error",
     JobStatus.CANCELLED: "cancelled",
 }
-STEP = "step: "
-NOTE = "note"
-"""The stream of what a task says of itself."""
+
+Step = tuple[str, dict[str, float] | None]
 
 PLACE = re.compile(r"([0-9]{1,18})\.([0-9]{1,9})\.([01])")
 
@@ -75,7 +75,7 @@ class Story:
         if piece["id"] <= self.place.log:
             return
         steps, rest = _steps(piece)
-        events = [("step", {"name": name, "at": piece["at"]}) for name in steps]
+        events = [("step", {"name": name, "at": piece["at"], "usage": usage}) for name, usage in steps]
         events += [("log", {**piece, "text": rest})] if rest else []
         for name, data in events[:-1]:
             yield write(name, data)
@@ -109,12 +109,21 @@ def write(name: str, data: dict[str, Any], place: str = "") -> str:
     return f"{head}event: {name}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n"
 
 
-def _steps(piece: Piece) -> tuple[list[str], str]:
-    """The steps that a piece of the log begins, and the rest of it."""
+def _steps(piece: Piece) -> tuple[list[Step], str]:
+    """The steps that a piece of the log begins, each with what the one before used, and the rest of it."""
     if piece["stream"] == STACK:
         return [], ""
     if piece["stream"] != NOTE:
         return [], piece["text"]
-    lines = piece["text"].splitlines(keepends=True)
-    steps = [line[len(STEP) :].strip() for line in lines if line.startswith(STEP)]
-    return steps, "".join(line for line in lines if not line.startswith(STEP))
+    steps: list[Step] = []
+    usage: dict[str, float] | None = None
+    rest = ""
+    for line in piece["text"].splitlines(keepends=True):
+        if line.startswith(STEP):
+            steps.append((line.removeprefix(STEP).strip(), usage))
+            usage = None
+        elif (used := usage_in(line)) is not None:
+            usage = used
+        else:
+            rest += line
+    return steps, rest

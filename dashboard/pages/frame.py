@@ -91,7 +91,9 @@ def frame(request: HttpRequest, name: str, status: Mapping[str, Any] | None) -> 
         "page": name,
         "navigation": [(item, title, key, reverse(f"dashboard:{item}")) for item, title, key in NAVIGATION],
         "status": figures,
-        "loud_alerts": [alert for alert in figures["health"]["alerts"] if alert["level"] in LOUD],
+        "loud_alerts": [
+            alert for alert in figures["health"]["alerts"] if alert["level"] in LOUD and not alert.get("muted")
+        ],
         "may_operate": isinstance(access.decide(request, Action.CANCEL), access.Grant),
         "zone": timezone.get_current_timezone_name(),
         "notices": [_notice(message) for message in messages.get_messages(request)],

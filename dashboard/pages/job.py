@@ -9,14 +9,16 @@ from django.utils import timezone
 
 from dashboard import tracebacks
 from dashboard.pages.frame import page, plain_page, show
-from dashboard.reasons import stages_of_end, why_it_waits
+from dashboard.stages import stages_of_end
 from dashboard.timeline import timeline
 from pool.conf import get_config
 from pool.domain.errors import JobNotFound
 from pool.domain.states import DEAD_LETTERS, EXECUTING, STACK, TERMINAL, WAITING, JobStatus
 from pool.models import Job
+from pool.store import family as relatives
 from pool.store import read, stacks
 from pool.store.event_list import list_events
+from pool.store.explain import explanation
 from pool.store.status import pool_status
 
 LOG_PIECES = 500
@@ -41,22 +43,24 @@ def about(job: Job) -> dict[str, Any]:
     tried = read.attempts(job.pk)
     stack = stacks.look(job, now) if job.status in EXECUTING else None
     error = job.error if isinstance(job.error, dict) else None
+    is_waiting = job.status in WAITING or job.status == JobStatus.ASSIGNED
     return {
         "status": status,
         "job": job,
         "is_over": job.status in TERMINAL,
         "is_running": job.status in EXECUTING,
-        "is_waiting": job.status in WAITING or job.status == JobStatus.ASSIGNED,
+        "is_waiting": is_waiting,
         "verbs": verbs(job),
         "timeline": timeline(job, tried, now),
         "attempts": [{**one, "trace": trace(one["error"])} for one in reversed(tried)],
         "last_attempt": tried[-1] if tried else None,
-        "waits": why_it_waits(job, read.position(job), status, now),
+        "why": explanation(job, now) if is_waiting else None,
         "stages": stages_of_end(job, get_config(), now),
         "error": error,
         "trace": trace(error),
         "arguments": cut(call(job)),
         "result": shown(job.result),
+        "family": family(job),
         "metadata": shown(job.metadata) if job.metadata else "",
         "log": [piece for piece in read.logs(job.pk, limit=LOG_PIECES) if piece["stream"] != STACK],
         "stack": stack,
@@ -65,6 +69,17 @@ def about(job: Job) -> dict[str, Any]:
         "waited_ms": _between(job.run_at, job.started_at),
         "ran_ms": _between(job.started_at, job.finished_at or (now if job.status in EXECUTING else None)),
     }
+
+
+def family(job: Job) -> dict[str, Any]:
+    """What the job is tied to; empty when that is nothing."""
+    parents, children = relatives.parents(job), relatives.children(job)
+    batch = relatives.batch_of(job)
+    if not (parents.shown or children.shown or batch):
+        return {}
+    if batch:
+        batch["ended"] = batch["total"] - batch["waiting"]
+    return {"parents": parents, "children": children, "batch": batch}
 
 
 def verbs(job: Job) -> list[str]:

@@ -37,6 +37,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         "range": past.range,
         "ranges": history.RANGES.values(),
         "queue_names": charts.queue_names(past),
+        "kept_alerts": [alert for alert in status["health"]["alerts"] if alert["id"] is not None],
         "table": table(past),
         "groups": dead_groups(GROUPS_SHOWN, DEAD_LOOKED_AT).groups,
         "is_new": not status["tasks"]["submitted"],

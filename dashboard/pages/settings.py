@@ -29,6 +29,7 @@ SECTIONS = {
     "cost_per_million_input": "Cost",
 }
 """The first setting of each section, in the order of their declaration."""
+HIDDEN = "set, and not shown"
 LONG_S = 300
 LARGE_BYTES = 10_000
 
@@ -48,7 +49,7 @@ def sections() -> list[dict[str, Any]]:
         found[-1]["rows"].append(
             {
                 "name": name,
-                "value": written(value),
+                "value": HIDDEN if value and declared.metadata["secret"] else written(value),
                 "unit": declared.metadata["unit"] if is_number(value) else "",
                 "words": in_words(value, declared.metadata["unit"]),
                 "doc": declared.metadata["doc"],

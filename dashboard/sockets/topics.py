@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from dashboard.sockets.messages import write
+from pool.domain.notes import for_people
 from pool.store.watched import MOST_PIECES, JobNews
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ class JobTopic(Topic):
         pieces = [piece for piece in news.pieces if piece["id"] > self._cursor]
         is_cut = len(self._pieces) + len(pieces) > MOST_PIECES or (news.is_cut and len(pieces) == len(news.pieces))
         if pieces:
-            self._pieces.extend(pieces)
+            self._pieces.extend({**piece, "text": for_people(piece["stream"], piece["text"])} for piece in pieces)
             self._cursor = pieces[-1]["id"]
         if is_cut:
             self._before = self._pieces[0]["id"] - 1

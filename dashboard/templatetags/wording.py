@@ -133,16 +133,21 @@ def per_hundred(fraction: float | None) -> str:
 
 @register.simple_tag
 def moment(value: datetime | str | None, style: str = "ago") -> SafeString | str:
-    """Write a time: "ago" in words, "clock" or "full" in digits. Scripts put it into the reader's own zone."""
+    """Write a time: "ago" or "for" in words, "clock" or "full" in digits. Scripts put it into the reader's own zone."""
     at = datetime.fromisoformat(value) if isinstance(value, str) and value else value
     if not isinstance(at, datetime):
         return wording.UNKNOWN
     local = timezone.localtime(at)
     full = local.strftime("%Y-%m-%d %H:%M:%S")
     seconds = (timezone.now() - at).total_seconds()
-    words = {"ago": lambda: _ago(seconds), "clock": lambda: local.strftime("%H:%M:%S"), "full": lambda: full}[style]()
+    styles = {
+        "ago": lambda: _ago(seconds),
+        "for": lambda: wording.age(max(seconds, 0.0)),
+        "clock": lambda: local.strftime("%H:%M:%S"),
+        "full": lambda: full,
+    }
     text = '<time datetime="{}" title="{} {}" data-time="{}">{}</time>'
-    return format_html(text, at.isoformat(), full, local.tzname(), style, words)
+    return format_html(text, at.isoformat(), full, local.tzname(), style, styles[style]())
 
 
 def _ago(seconds: float) -> str:

@@ -13,7 +13,7 @@ from pool.models import Node, PoolEvent, PoolSnapshot, Queue, Tally, WorkerSnaps
 
 @admin.register(Queue)
 class QueueAdmin(ReadOnlyAdmin):
-    list_display = ("name", "paused", "paused_at", "paused_by")
+    list_display = ("name", "paused", "paused_at", "paused_by", "weight", "max_waiting", "max_running", "rate", "burst")
     list_filter = ("paused",)
     search_fields = ("name",)
 

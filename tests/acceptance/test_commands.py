@@ -25,8 +25,8 @@ def idle() -> Iterator[Site]:
 
 @pytest.fixture(scope="module")
 def busy() -> Iterator[Site]:
-    """A site with a node."""
-    with Site() as site:
+    """A site with a node, in which jobs may fail without an alert."""
+    with Site(POOL_ERROR_RATE_ALERT="1") as site:
         site.start_node(workers=2)
         yield site
 
@@ -63,7 +63,7 @@ def facts(site: Site, *arguments: object) -> Any:
 
 BAD_USAGE = [
     ((), "The following arguments are required: VERB."),
-    (("scale", "abc"), "must be a whole number from 1 to 128, or +N or -N, not 'abc'"),
+    (("scale", "abc"), "must be a whole number from 1 to 128, or +N or -N, or auto, not 'abc'"),
     (
         ("submit", f"{ZOO}adds", "[1, 2"),
         "The arguments are not valid JSON: Expecting ',' delimiter at line 1, column 6.",
@@ -130,6 +130,7 @@ def test_a_job_is_submitted_waited_for_and_shown(busy):
     job = facts(busy, "submit", f"{ZOO}adds", '{"args": [1], "kwargs": {"b": 2}}', "--wait")
     assert ("COMPLETED", 3, [1], {"b": 2}) == (job["status"], job["result"], job["args"], job["kwargs"])
     shown = facts(busy, "job", job["id"])
+    assert [] == shown.pop("why")["blockers"]
     assert job | {"history": [], "log": []} == shown
     text = here(busy, "job", job["id"]).stdout
     assert all(fact in text for fact in (job["id"], f"{ZOO}adds", "COMPLETED", '"b": 2'))
@@ -206,17 +207,19 @@ def test_a_paused_queue_waits(busy):
 
 
 def test_the_pool_is_scaled_to_a_number_and_by_one(busy):
-    assert {"before": 2, "size": 3} == facts(busy, "scale", "+1")
+    assert {"before": 2, "size": 3, "held_s": 600.0} == facts(busy, "scale", "+1")
     busy.wait_for_workers(3)
-    assert {"before": 3, "size": 1} == facts(busy, "scale", "-2")
+    assert {"before": 3, "size": 1, "held_s": 600.0} == facts(busy, "scale", "-2")
     busy.wait_for_workers(1)
     below = here(busy, "scale", "-1")
     assert (2, "The number of workers must be a whole number from 1 to 128, not 0.") == (
         below.returncode,
         sentence(below),
     )
-    assert {"before": 1, "size": 2} == facts(busy, "scale", "2")
+    assert {"before": 1, "size": 2, "held_s": 600.0} == facts(busy, "scale", "2")
     busy.wait_for_workers(2)
+    assert {"size": 2, "released": 1} == facts(busy, "scale", "auto")
+    assert "nobody holds a size" in here(busy, "scale", "auto").stdout
 
 
 def test_restart_replaces_every_worker(busy):

@@ -190,6 +190,8 @@ def test_a_new_node_has_the_size_that_was_last_asked_for(served):
     kill(before)
     served.wait_for_another("node", before)
     served.site.wait_for_workers(3)
+    scaling = served.site.facts("status")["pool"]["scaling"]
+    assert ("held", True) == (scaling["mode"], scaling["held_s"] > 0)
 
 
 def test_what_a_killed_node_leaves_behind_is_ended(served):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from tests.browser import schedule_rows
 from tests.browser.live import TASKS, Live
 from tests.browser.visitor import CONTRABAND
 
@@ -34,6 +35,8 @@ class Crowd:
     failing: dict[str, str]
     """By the name of the text in them."""
     waiting: str
+    tied: str
+    """Waits for another."""
     running: str
     done: str
     cancelled: str
@@ -50,9 +53,11 @@ class Crowd:
         site.enqueue("raises", LONG * 20, options=everywhere(LONG))
         held = {"queue_name": "held"}
         live.command("pause", "held")
+        waiting = site.enqueue("adds", 1, options=held)
         made = cls(
             failing,
-            waiting=site.enqueue("adds", 1, options=held),
+            waiting=waiting,
+            tied=site.enqueue("adds", 3, options={"depends_on": [waiting]}),
             running=site.enqueue(f"{TASKS}says", LONG, str(live.file()), options={"tags": ["night", "shop"]}),
             done=site.enqueue("tells", f"three lines\nof a log\n{LONG}"),
             cancelled=site.enqueue("adds", 1, options=held),
@@ -60,6 +65,7 @@ class Crowd:
             timed_out=site.enqueue("sleeps", 60, options={"timeout": 0.1, "max_attempts": 1}),
         )
         live.command("cancel", made.cancelled)
+        site.do(schedule_rows.make, [*MARKUP.values(), LONG * 2])
         for job in (*failing.values(), made.done, made.timed_out):
             site.wait_for_job(job)
         site.wait_for_job(made.running, "RUNNING")

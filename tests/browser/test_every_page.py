@@ -41,11 +41,19 @@ MORE_PAGES = {
     "job that is done": "/dashboard/jobs/{crowd.done}/",
     "job that was cancelled": "/dashboard/jobs/{crowd.cancelled}/",
     "job that waits for its time": "/dashboard/jobs/{crowd.scheduled}/",
+    "job that waits for another": "/dashboard/jobs/{crowd.tied}/",
+    "limits of a queue": "/dashboard/queues/?tune=held",
     "job that took too long": "/dashboard/jobs/{crowd.timed_out}/",
     "dead letters of one kind": "/dashboard/dead-letters/?task=tests.zoo.tasks.raises&error=builtins.ValueError",
     "jobs in the admin": "/admin/pool/job/",
     "job in the admin": "/admin/pool/job/{crowd.done}/change/",
+    "schedules that are searched": "/dashboard/schedules/?search=nightly",
+    "schedules, none found": "/dashboard/schedules/?search=nothing-is-called-like-this",
+    "schedules in the admin": "/admin/pool/schedulestate/",
     "queues in the admin": "/admin/pool/queue/",
+    "queue in the admin": "/admin/pool/queue/held/change/",
+    "alerts in the admin": "/admin/pool/alertrecord/",
+    "dependencies in the admin": "/admin/pool/jobdependency/",
 }
 
 

@@ -22,6 +22,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 ASKED = {
     "/dashboard/": ("range",),
     "/dashboard/jobs/": ("queue", "tenant", "tag", "task", "status", "since", "until", "cursor"),
+    "/dashboard/queues/": ("tune",),
     "/dashboard/dead-letters/": ("task", "error"),
     "/dashboard/events/": ("search", "kind", "level", "before"),
     "/admin/login/": ("next",),

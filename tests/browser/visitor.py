@@ -8,7 +8,7 @@ PATIENCE_MS = 10_000
 HEIGHT = 900
 BLANK = "about:blank"
 NOBODY = ""
-STILL = ("settings", "schedules", "events")
+STILL = ("settings", "events")
 """Pages that show what they were made with."""
 CONTRABAND = "pwned"
 """The id of every element that texts in these tests try to smuggle into a page."""

@@ -3,14 +3,22 @@
 from dataclasses import dataclass
 
 from pool.models import (
+    AlertRecord,
     Attempt,
+    Batch,
+    BatchChange,
     Job,
+    JobDependency,
     JobLog,
+    KeyRate,
     Node,
     PoolEvent,
     PoolSnapshot,
     Queue,
+    ScheduleState,
     Tally,
+    Tenant,
+    UniqueKey,
     WorkerSnapshot,
 )
 
@@ -73,6 +81,7 @@ Rules = dict[str, Rule]
 SITE: dict[str, Rules] = {
     "": dict.fromkeys(METHODS, OPEN),
     "health": {"GET": OPEN},
+    "health/": {"GET": OPEN},
     "health/live": {"GET": OPEN},
     "health/ready": {"GET": OPEN},
     "login/<str:token>/": {"GET": SHUT},
@@ -87,16 +96,32 @@ API: dict[str, Rules] = {
     "jobs/<str:job_id>/attempts": READ_DATA,
     "jobs/<str:job_id>/logs": READ_DATA,
     "jobs/<str:job_id>/events": READ_DATA,
+    "jobs/<str:job_id>/explain": READ_DATA,
+    "jobs/<str:job_id>/stack": READ_DATA,
+    "jobs/<str:job_id>/children": READ_DATA,
+    "batches/<str:batch_id>": READ_DATA,
     "tasks": READ_DATA,
     "queues": READ_DATA,
+    "queues/<path:name>": {**READ_DATA, "PATCH": data(OPERATE)},
     "queues/<path:name>/pause": OPERATE_DATA,
     "queues/<path:name>/resume": OPERATE_DATA,
     "workers": READ_DATA,
+    "workers/check": OPERATE_DATA,
     "workers/<str:worker_id>": READ_DATA,
+    "workers/<str:worker_id>/restart": OPERATE_DATA,
     "nodes": READ_DATA,
     "pool": READ_DATA,
     "pool/scale": OPERATE_DATA,
+    "alerts": READ_DATA,
+    "alerts/<str:alert_id>/mute": OPERATE_DATA,
+    "alerts/<str:alert_id>/unmute": OPERATE_DATA,
+    "health": READ_DATA,
     "dead-letters": READ_DATA,
+    "schedules": READ_DATA,
+    "schedules/<str:schedule_id>": READ_DATA,
+    "schedules/<str:schedule_id>/pause": OPERATE_DATA,
+    "schedules/<str:schedule_id>/resume": OPERATE_DATA,
+    "schedules/<str:schedule_id>/run": OPERATE_DATA,
     "schema": READ_DATA,
     "docs": READ_PAGE,
     r"^[\s\S]*$": {"GET": OPEN, "POST": OPEN, "PUT": OPEN, "PATCH": OPEN, "DELETE": OPEN},
@@ -124,7 +149,15 @@ PAGES: dict[str, Rules] = {
     "dead-letters/discard": OPERATE_PAGE,
     "queues/pause": OPERATE_PAGE,
     "queues/resume": OPERATE_PAGE,
+    "queues/tune": OPERATE_PAGE,
+    "schedules/<int:schedule>/pause": OPERATE_PAGE,
+    "schedules/<int:schedule>/resume": OPERATE_PAGE,
+    "schedules/<int:schedule>/run": OPERATE_PAGE,
     "pool/scale": OPERATE_PAGE,
+    "workers/check": OPERATE_PAGE,
+    "workers/<str:worker>/restart": OPERATE_PAGE,
+    "alerts/<int:alert>/mute": OPERATE_PAGE,
+    "alerts/<int:alert>/unmute": OPERATE_PAGE,
     "nodes/restart": OPERATE_PAGE,
 }
 ANY_STAFF = {"GET": in_admin(STAFF)}
@@ -139,7 +172,7 @@ ADMIN: dict[str, Rules] = {
     "jsi18n/": ANY_STAFF,
     "r/<path:content_type_id>/<path:object_id>/": ANY_STAFF,
     "auth/user/<id>/password/": {"GET": in_admin(SUPERUSER), "POST": in_admin(SUPERUSER)},
-    "^(?P<app_label>auth|pool)/$": ANY_STAFF,
+    "^(?P<app_label>auth|django_q|pool)/$": ANY_STAFF,
     "(?P<url>.*)$": ANY_STAFF,
 }
 
@@ -156,14 +189,25 @@ def of_model(model: str, look: set[str], change: set[str], delete: set[str]) -> 
     }
 
 
-SHOWN = (Job, Attempt, JobLog, Queue, Tally, Node, WorkerSnapshot, PoolSnapshot, PoolEvent)
+SHOWN = (Job, Attempt, JobLog, Tally, Node, WorkerSnapshot, PoolSnapshot, PoolEvent)
+SHOWN += (JobDependency, Batch, BatchChange, UniqueKey, ScheduleState, AlertRecord)
 MODELS = {
     **of_model("auth/user", SUPERUSER, SUPERUSER, SUPERUSER),
     **of_model("auth/group", SUPERUSER, SUPERUSER, SUPERUSER),
     **of_model("pool/apitoken", LOOKERS, set(), SUPERUSER),
+    **of_model("django_q/schedule", SUPERUSER, SUPERUSER, SUPERUSER),
 }
+for of_clusters in ("success", "failure"):
+    # Of django-q2's own clusters, where there are any: nobody adds what nobody ran.
+    MODELS |= of_model(f"django_q/{of_clusters}", SUPERUSER, SUPERUSER, SUPERUSER)
+    MODELS[f"django_q/{of_clusters}/add/"] = {"GET": in_admin(set()), "POST": in_admin(set())}
 for shown in SHOWN:
     MODELS |= of_model(f"pool/{shown._meta.model_name}", LOOKERS, set(), set())
+TUNERS = {"operator", "superuser"}
+TUNED = (Queue, Tenant, KeyRate)
+MODELS |= of_model("pool/queue", LOOKERS, TUNERS, set())
+MODELS |= of_model("pool/tenant", LOOKERS, TUNERS, TUNERS)
+MODELS |= of_model("pool/keyrate", LOOKERS, set(), TUNERS)
 
 TABLE: dict[str, Rules] = {
     **SITE,

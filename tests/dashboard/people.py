@@ -22,6 +22,14 @@ VIEW_ALL = tuple(
         "poolsnapshot",
         "poolevent",
         "apitoken",
+        "tenant",
+        "keyrate",
+        "jobdependency",
+        "batch",
+        "batchchange",
+        "uniquekey",
+        "schedulestate",
+        "alertrecord",
     )
 )
 

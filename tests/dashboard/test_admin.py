@@ -14,22 +14,33 @@ from pool.admin import read_only
 from pool.domain.ids import new_id
 from pool.domain.states import NodeState, WorkerState
 from pool.models import (
+    AlertRecord,
     ApiToken,
     Attempt,
+    Batch,
+    BatchChange,
     Job,
+    JobDependency,
     JobLog,
+    KeyRate,
     Node,
     PoolEvent,
     PoolSnapshot,
     Queue,
+    ScheduleState,
     Tally,
+    Tenant,
+    UniqueKey,
     WorkerSnapshot,
 )
 from pool.store.tokens import create_token
 
 pytestmark = pytest.mark.django_db
 
-MODELS = [Job, Attempt, JobLog, Queue, Tally, Node, WorkerSnapshot, PoolSnapshot, PoolEvent]
+MODELS = [Job, Attempt, JobLog, Tally, Node, WorkerSnapshot, PoolSnapshot, PoolEvent]
+MODELS += [JobDependency, Batch, BatchChange, UniqueKey, ScheduleState, AlertRecord]
+TUNED = [Queue, Tenant, KeyRate]
+"""Their rows are changed by the store's verbs."""
 
 
 @pytest.fixture
@@ -60,6 +71,12 @@ def rows() -> dict[type, Any]:
         ),
         PoolSnapshot: PoolSnapshot.objects.create(at=now, node="n1", data={"a": 1}),
         PoolEvent: PoolEvent.objects.create(at=now, name="pool.scaled"),
+        JobDependency: JobDependency.objects.create(child=job.pk, parent=new_id()),
+        Batch: (batch := Batch.objects.create(created_at=now)),
+        BatchChange: BatchChange.objects.create(batch=batch.pk),
+        UniqueKey: UniqueKey.objects.create(key="one", job=job.pk, scope="running"),
+        ScheduleState: ScheduleState.objects.create(schedule=1),
+        AlertRecord: AlertRecord.objects.create(name="late", level="notice", opened_at=now),
     }
 
 
@@ -68,7 +85,7 @@ def address(model: type, page: str, *args: Any) -> str:
 
 
 def test_every_table_is_registered() -> None:
-    assert {*MODELS, ApiToken} == {model for model in admin.site._registry if model._meta.app_label == "pool"}
+    assert {*MODELS, *TUNED, ApiToken} == {model for model in admin.site._registry if model._meta.app_label == "pool"}
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -82,7 +99,7 @@ def test_rows_are_shown_and_not_changed(staff: Client, rows: dict[type, Any], mo
     assert model.objects.filter(pk=pk).exists()
 
 
-@pytest.mark.parametrize("model", [*MODELS, ApiToken])
+@pytest.mark.parametrize("model", [*MODELS, *TUNED, ApiToken])
 def test_search_takes_anything(staff: Client, rows: dict[type, Any], model: type) -> None:
     for term in ("x", "'; --", "ü", str(new_id())):
         assert staff.get(address(model, "changelist"), {"q": term}).status_code == 200

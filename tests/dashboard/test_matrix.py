@@ -17,26 +17,37 @@ from django.core.cache import cache
 from django.test import Client
 from django.urls import URLPattern, get_resolver
 from django.utils import timezone
+from django_q.models import Failure, Schedule, Success
 
 from dashboard.policy import RIGHTS, Action
 from dashboard.routing import websocket_urlpatterns, websockets
 from pool.domain.ids import new_id
 from pool.domain.states import NodeState, WorkerState
 from pool.models import (
+    AlertRecord,
     ApiToken,
     Attempt,
+    Batch,
+    BatchChange,
     Job,
+    JobDependency,
     JobLog,
+    KeyRate,
     Node,
     PoolEvent,
     PoolSnapshot,
     Queue,
+    ScheduleState,
     Tally,
+    Tenant,
+    UniqueKey,
     WorkerSnapshot,
 )
 from pool.store.tokens import create_token
-from tests.dashboard.doors import KINDS, METHODS, OPEN, SHOWN, SOCKETS, TABLE
+from tests.dashboard.doors import KINDS, METHODS, OPEN, SHOWN, SOCKETS, TABLE, TUNED
 from tests.dashboard.people import VIEW_ALL, a_user
+
+CHANGING = {"POST", "PATCH", "DELETE"}
 
 # The doors ---------------------------------------------------------------------
 
@@ -63,7 +74,7 @@ def test_every_action_has_a_right() -> None:
 
 def test_every_model_of_ours_is_declared() -> None:
     ours = {model for model in admin.site._registry if model._meta.app_label == "pool"}
-    assert ours == {*SHOWN, ApiToken}
+    assert ours == {*SHOWN, *TUNED, ApiToken}
 
 
 # The callers -------------------------------------------------------------------
@@ -115,11 +126,20 @@ def examples(django_user_model: Any) -> dict[str, str]:
     """A row of each model, by the address of its admin."""
     now = timezone.now()
     job = Job.objects.create(id=new_id(), task="app.send", created_at=now, run_at=now)
+    schedule = Schedule.objects.create(func="app.send", next_run=now + timedelta(days=1))
+    ran = {"name": "once", "func": "app.send", "started": now, "stopped": now}
     rows = [
+        schedule,
+        Success.objects.create(id="1" * 32, **ran),
+        Failure.objects.create(id="2" * 32, success=False, **ran),
+        ScheduleState.objects.create(schedule=schedule.pk),
+        AlertRecord.objects.create(name="late", level="notice", opened_at=now),
         job,
         Attempt.objects.create(job=job, epoch=1, number=1, outcome="error", finished_at=now),
         JobLog.objects.create(job=job, epoch=1, at=now, stream="stdout", text="hello"),
         Queue.objects.create(name="mail"),
+        Tenant.objects.create(name="acme"),
+        KeyRate.objects.create(key="printer", tokens=1.0, at=now),
         Tally.objects.create(queue="mail"),
         Node.objects.create(id="n1", host="h", pid=1, state=NodeState.RUNNING, started_at=now, last_beat=now, wanted=2),
         WorkerSnapshot.objects.create(
@@ -127,11 +147,18 @@ def examples(django_user_model: Any) -> dict[str, str]:
         ),
         PoolSnapshot.objects.create(at=now, node="n1", data={"ready": True}),
         PoolEvent.objects.create(at=now, name="pool.scaled"),
+        JobDependency.objects.create(child=job.pk, parent=new_id()),
+        Batch.objects.create(created_at=now),
+        BatchChange.objects.create(batch=new_id()),
+        UniqueKey.objects.create(key="one", job=job.pk, scope="running"),
         Group.objects.create(name="group"),
         django_user_model.objects.create_user("somebody"),
         create_token(django_user_model.objects.create_superuser("owner"))[0],
     ]
-    return {f"admin/{row._meta.app_label}/{row._meta.model_name}/": str(row.pk) for row in rows} | {"job": str(job.pk)}
+    return {f"admin/{row._meta.app_label}/{row._meta.model_name}/": str(row.pk) for row in rows} | {
+        "job": str(job.pk),
+        "schedule": str(schedule.pk),
+    }
 
 
 def address(route: str, examples: dict[str, str]) -> str:
@@ -139,11 +166,15 @@ def address(route: str, examples: dict[str, str]) -> str:
     row = next((pk for prefix, pk in examples.items() if route.startswith(prefix)), "1")
     for part, value in (
         (r"^[\s\S]*$", "nix"),
-        ("^(?P<app_label>auth|pool)/$", "pool/"),
+        ("^(?P<app_label>auth|django_q|pool)/$", "pool/"),
         ("(?P<url>.*)$", "nix"),
         ("<str:job_id>", examples["job"]),
         ("<uuid:job_id>", examples["job"]),
+        ("<str:schedule_id>", examples["schedule"]),
+        ("<int:schedule>", examples["schedule"]),
         ("<str:worker_id>", "w1"),
+        ("<str:alert_id>", "1"),
+        ("<int:alert>", "1"),
         ("<path:name>", "mail"),
         ("<str:token>", "x"),
         ("<path:content_type_id>", "1"),
@@ -198,10 +229,10 @@ def test_no_other_method_does_anything(route: str, people: Any, examples: dict[s
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("route", [route for route, rules in TABLE.items() if {"POST", "DELETE"} & set(rules)])
+@pytest.mark.parametrize("route", [route for route, rules in TABLE.items() if CHANGING & set(rules)])
 def test_session_changes_nothing_from_another_site(route: str, people: Any, examples: dict[str, str]) -> None:
     people["superuser"][0].handler.enforce_csrf_checks = True
-    for method in {"POST", "DELETE"} & set(TABLE[route]):
+    for method in CHANGING & set(TABLE[route]):
         if TABLE[route][method] is OPEN and not route.startswith("admin/"):
             continue
         assert call(people["superuser"], method, address(route, examples)).status_code == 403

@@ -91,6 +91,6 @@ def test_nothing_is_said_of_the_rate_of_a_paused_queue(operator: Client) -> None
     first, second = a_job(), a_job()
     for job in (first, second):
         page = operator.get(f"/dashboard/jobs/{job.pk}/").content.decode()
-        assert "Queue default is paused" in page
-        assert "at this rate" not in page
+        assert "Queue &#x27;default&#x27; is paused" in page
+        assert "at the present rate" not in page
         assert "as soon as a worker takes it" not in page

@@ -165,7 +165,7 @@ def test_empty_pages_teach(operator: Client) -> None:
         "workers/": "manage.py pool start",
         "nodes/": "manage.py pool start",
         "dead-letters/": "Nothing failed for good",
-        "schedules/": "This version has no schedules",
+        "schedules/": "No schedules yet",
         "events/": "No events yet",
     }.items():
         assert words in text_of(operator, path), path

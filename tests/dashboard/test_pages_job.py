@@ -8,7 +8,7 @@ from django.test import Client
 from django.utils import timezone
 
 from pool.domain.states import JobStatus
-from pool.models import Job, JobLog, PoolEvent, Queue
+from pool.models import Batch, Job, JobDependency, JobLog, PoolEvent, Queue, Tally
 from tests.dashboard.rows import a_job, a_node, a_second, an_attempt, an_error
 
 pytestmark = pytest.mark.django_db
@@ -116,10 +116,13 @@ def test_stages_of_a_cancel_are_shown(operator: Client) -> None:
     ("fields", "words"),
     [
         ({"status": JobStatus.SCHEDULED, "run_at": timezone.now() + timedelta(hours=5)}, "It waits for its time"),
-        ({"status": JobStatus.SCHEDULED, "attempts": 2}, "Attempt 2 failed. The next one starts"),
+        (
+            {"status": JobStatus.SCHEDULED, "attempts": 2, "run_at": timezone.now() + timedelta(hours=5)},
+            "Attempt 2 failed. The next one starts",
+        ),
         ({"status": JobStatus.BLOCKED}, "waits for other jobs"),
         ({"status": JobStatus.ASSIGNED}, "A node holds it"),
-        ({"queue": "mail"}, "Queue mail is paused"),
+        ({"queue": "mail"}, "Queue &#x27;mail&#x27; is paused"),
         ({}, "It is next"),
     ],
 )
@@ -130,16 +133,62 @@ def test_waiting_job_says_why(operator: Client, fields: dict[str, object], words
     assert words in page_of(operator, a_job(**fields))  # type: ignore[arg-type]
 
 
+def why_of(client: Client, job: Job) -> str:
+    return page_of(client, job).partition("Why it waits")[2].partition("</section>")[0]
+
+
+def test_a_queue_that_holds_it_is_resumed_or_changed_from_there(operator: Client, viewer: Client) -> None:
+    a_node()
+    a_second(timezone.now())
+    Queue.objects.create(name="mail", paused=True, paused_at=timezone.now() - timedelta(minutes=3))
+    Queue.objects.create(name="reports", max_running=1)
+    Tally.objects.create(queue="reports", executing=1, pending=1)
+    paused, limited = a_job(queue="mail"), a_job(queue="reports")
+    why = why_of(operator, paused)
+    assert 'action="/dashboard/queues/resume"' in why
+    assert 'data-time="for">3 min</time>' in why
+    assert 'href="/dashboard/queues/?tune=reports#limits"' in why_of(operator, limited)
+    for job in (paused, limited):
+        assert not {"<form", "?tune="} & {part for part in ("<form", "?tune=") if part in why_of(viewer, job)}
+
+
+def test_a_rate_that_rounds_to_nothing_is_not_told(operator: Client) -> None:
+    a_node()
+    a_second(timezone.now(), rates={"throughput": 0.001}, queues={"default": {"jobs": 5}})
+    a_job()
+    assert "at the present rate" not in why_of(operator, a_job())
+
+
 def test_job_that_nobody_can_run_says_so(operator: Client) -> None:
     assert "No node is running, so nothing can start" in page_of(operator, a_job())
 
 
 def test_place_in_the_queue_is_told(operator: Client) -> None:
     a_node()
-    a_second(timezone.now(), rates={"throughput": 2.0})
+    a_second(timezone.now(), rates={"throughput": 2.0}, queues={"default": {"jobs": 5}})
     for _ in range(6):
         a_job()
-    assert "6 jobs of its queue come first, in about 3 s at this rate." in page_of(operator, a_job())
+    page = page_of(operator, a_job())
+    assert "6 jobs of its queue come first." in page
+    assert "It starts in about 3 s, at the present rate of 2 /s in its queue. Few jobs of it ended lately" in page
+
+
+def test_nobody_promises_a_start_that_nobody_knows(operator: Client) -> None:
+    assert "Nobody can say yet when it starts." in page_of(operator, a_job())
+
+
+def test_the_jobs_that_it_waits_for_are_linked(operator: Client) -> None:
+    parents = [a_job(JobStatus.COMPLETED), a_job(JobStatus.RUNNING)]
+    batch = Batch.objects.create(name="nightly", total=10, completed=4, created_at=timezone.now())
+    child = a_job(JobStatus.BLOCKED, waits_for=2)
+    for parent, is_met in (*zip([one.pk for one in parents], (True, False), strict=True), (batch.pk, False)):
+        JobDependency.objects.create(child=child.pk, parent=parent, met=is_met)
+    why = page_of(operator, child).partition("Why it waits")[2].partition("</section>")[0]
+    assert "1 of 3 jobs and batches that it waits for are done." in why
+    assert f"/dashboard/jobs/{parents[1].pk}/" in why
+    assert f"/dashboard/jobs/{parents[0].pk}/" not in why
+    assert "batch nightly" in why
+    assert "4 of 10" in why
 
 
 def test_what_people_did_with_it_is_told(operator: Client) -> None:

@@ -12,6 +12,7 @@ from django.core.management.base import CommandParser
 import pool
 from pool import registry
 from pool.domain.errors import InvalidPayload
+from pool.domain.links import MAX_RUNNING, OnParentFailure
 from pool.domain.options import PRIORITY_NAMES
 from pool.domain.states import JobStatus
 from pool.management.arguments import whole_number
@@ -23,6 +24,26 @@ from pool.store.status import nodes
 
 HELP = "Enqueue one job of a task."
 PRINTS_FACTS = True
+
+CHOSEN = (
+    "queue",
+    "priority",
+    "max_attempts",
+    "run_after",
+    "expires_at",
+    "tenant",
+    "affinity",
+    "requires",
+    "tags",
+    "depends_on",
+    "on_parent_failure",
+    "on_success",
+    "on_failure",
+    "unique_key",
+    "limit_key",
+    "limit_running",
+    "limit_rate",
+)
 
 Arguments = tuple[list[Any], dict[str, Any]]
 
@@ -41,8 +62,21 @@ def add_arguments(parser: CommandParser) -> None:
     parser.add_argument("--timeout", type=timeout, metavar="SECONDS", help='how long an attempt may run, or "none"')
     parser.add_argument("--max-attempts", type=whole_number(1, 100), metavar="N", help="how often it is tried in all")
     parser.add_argument("--run-after", type=moment, metavar="TIME", help="not before this, as 2030-01-31T12:00+01:00")
+    parser.add_argument(
+        "--expires-at", type=moment, metavar="TIME", help="not after this: then it fails without a start"
+    )
     parser.add_argument("--tenant", help="for whom, for fairness between tenants")
+    parser.add_argument("--affinity", metavar="KEY", help="jobs with the same key go to the same worker if they can")
+    parser.add_argument("--requires", type=tags, metavar="A,B", help="what its worker must offer")
     parser.add_argument("--tags", type=tags, metavar="A,B", help="words to find it again")
+    parser.add_argument("--depends-on", type=tags, metavar="ID,ID", help="jobs or batches it waits for")
+    parser.add_argument("--on-parent-failure", choices=list(OnParentFailure), help="when one of them does not complete")
+    parser.add_argument("--on-success", metavar="TASK", help="a task to run when it has completed; gets its id")
+    parser.add_argument("--on-failure", metavar="TASK", help="a task to run when it is a dead letter; gets its id")
+    parser.add_argument("--unique-key", metavar="KEY", help="no second job while one with this key has not ended")
+    parser.add_argument("--limit-key", metavar="KEY", help="jobs with the same key share the two limits:")
+    parser.add_argument("--limit-running", type=whole_number(1, MAX_RUNNING), metavar="N", help="so many at a time")
+    parser.add_argument("--limit-rate", type=rate, metavar="N", help="so many starts in a second")
     parser.add_argument("--wait", action="store_true", help="until it has ended; exit code 1 unless it COMPLETED")
 
 
@@ -63,11 +97,7 @@ def run(options: Namespace, out: Output) -> int:
 def chosen(options: Namespace) -> dict[str, Any]:
     """The job's options that were given."""
     names = {"queue": "queue_name"}
-    given = {
-        names.get(name, name): getattr(options, name)
-        for name in ("queue", "priority", "max_attempts", "run_after", "tenant", "tags")
-        if getattr(options, name) is not None
-    }
+    given = {names.get(name, name): getattr(options, name) for name in CHOSEN if getattr(options, name) is not None}
     if options.timeout is not None:
         given["timeout"] = options.timeout or None
     return given
@@ -126,6 +156,12 @@ def timeout(text: str) -> float:
     if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", text) and float(text) > 0:
         return float(text)
     raise ArgumentTypeError(f'must be a number of seconds above 0, or "none", not {text[:50]!r}')
+
+
+def rate(text: str) -> float:
+    if re.fullmatch(r"[0-9]{1,7}(\.[0-9]{1,9})?", text) and float(text) > 0:
+        return float(text)
+    raise ArgumentTypeError(f"must be a number above 0, not {text[:50]!r}")
 
 
 def moment(text: str) -> datetime:

@@ -1,6 +1,6 @@
 // Times in the reader's own zone, which is named once, at the foot of the page.
 
-import { ago, stopwatch } from "./words.js";
+import { age, ago, stopwatch } from "./words.js";
 
 const two = (value) => String(value).padStart(2, "0");
 
@@ -14,6 +14,7 @@ function clock(at) {
 
 const STYLES = {
   ago: (at, now) => ago((now - at) / 1000),
+  for: (at, now) => age(Math.max(now - at, 0) / 1000),
   clock,
   full: (at) => `${date(at)} ${clock(at)}`,
 };
@@ -30,8 +31,8 @@ export function localise(root = document) {
 // Ages go on by themselves; a page that stands still would lie.
 export function tick() {
   const now = Date.now();
-  for (const time of document.querySelectorAll('time[data-time="ago"]')) {
-    const words = ago((now - new Date(time.dateTime)) / 1000);
+  for (const time of document.querySelectorAll('time:is([data-time="ago"], [data-time="for"])')) {
+    const words = STYLES[time.dataset.time](new Date(time.dateTime), now);
     if (time.textContent !== words) time.textContent = words;
   }
   for (const time of document.querySelectorAll("time[data-since]")) {

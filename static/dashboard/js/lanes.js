@@ -2,7 +2,7 @@
 // takes over its row with the past it shows, and others come at the end.
 
 import { drawLane, putChip, readLane, write } from "./marks.js";
-import { percent, shortId, shortTask, size } from "./words.js";
+import { UNKNOWN, percent, shortId, shortTask, size } from "./words.js";
 
 const { jobsUrl } = document.body.dataset;
 const body = document.querySelector("[data-lanes]");
@@ -56,7 +56,11 @@ function advance(one, state, passed) {
 function showJob(place, lane) {
   if (place.dataset.job === (lane.job ?? "")) return;
   place.dataset.job = lane.job ?? "";
-  if (!lane.job) { place.replaceChildren(); return; }
+  if (!lane.job) {
+    // A cell of a table says that there is none.
+    place.replaceChildren(...(place.matches("td") ? [Object.assign(document.createElement("span"), { className: "muted", textContent: UNKNOWN })] : []));
+    return;
+  }
   const link = Object.assign(document.createElement("a"), { href: `${jobsUrl}${lane.job}/` });
   link.append(`${shortTask(lane.task ?? "job")} `, Object.assign(document.createElement("code"), { textContent: shortId(lane.job) }));
   place.replaceChildren(link);

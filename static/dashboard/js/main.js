@@ -9,12 +9,12 @@ import { listen } from "./socket.js";
 import { number } from "./words.js";
 
 // Pages that stand still: nobody needs a connection to read settings. A job has one of its own.
-const STILL = new Set(["settings", "schedules", "events", "job"]);
+const STILL = new Set(["settings", "events", "job"]);
 const LOUD = new Set(["warning", "critical"]);
 
 function showAlerts(data) {
   const strip = document.querySelector("[data-alerts]");
-  const loud = data.health.alerts.filter((alert) => LOUD.has(alert.level));
+  const loud = data.health.alerts.filter((alert) => LOUD.has(alert.level) && !alert.muted);
   const key = JSON.stringify(loud);
   if (strip.dataset.key === key) return;
   strip.dataset.key = key;
@@ -23,7 +23,10 @@ function showAlerts(data) {
     line.className = `alert ${alert.level}`;
     const level = document.createElement("b");
     level.textContent = alert.level[0].toUpperCase() + alert.level.slice(1);
-    line.append(icon(alert.level === "critical" ? "cross" : "alert"), level, ` ${alert.message}`);
+    const words = document.createElement("span");
+    words.textContent = alert.message;
+    line.append(icon(alert.level === "critical" ? "cross" : "alert"), level, words);
+    if (alert.id) line.append(Object.assign(document.createElement("a"), { href: strip.dataset.see, textContent: "See" }));
     return line;
   }));
 }

@@ -1,6 +1,7 @@
 // The overview in motion: figures and tables in place, lanes second by second, charts that go on.
 
 import { Charts } from "./charts.js";
+import { refreshRegions } from "./forms.js";
 import { drawSpark, putChip, write } from "./marks.js";
 import { showLanes } from "./lanes.js";
 import { showQueues } from "./queues.js";
@@ -52,8 +53,23 @@ function showFigures({ tasks, performance, pool, health }) {
   showScale(pool);
 }
 
+// The table of alerts is the server's, with its forms: it is taken anew when another alert is open, or muted.
+let alertsKey = alertKey(boot.snapshot.health.alerts);
+
+function alertKey(alerts) {
+  return JSON.stringify(alerts.map((alert) => [alert.id, alert.level, alert.message, alert.muted]));
+}
+
+function showAlertTable(alerts) {
+  const key = alertKey(alerts);
+  if (key === alertsKey) return;
+  alertsKey = key;
+  refreshRegions().catch(() => { alertsKey = ""; });
+}
+
 function show(data) {
   showFigures(data);
+  showAlertTable(data.health.alerts);
   showQueues(data.queue.by_queue);
   if (data.live) {
     showLanes(data.live.lanes, data.timestamp);

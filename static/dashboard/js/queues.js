@@ -3,9 +3,9 @@
 import { regionsKept } from "./forms.js";
 import { putChip, write } from "./marks.js";
 import { listen } from "./socket.js";
-import { age, milliseconds, number } from "./words.js";
+import { age, milliseconds, number, percent } from "./words.js";
 
-const WORDS = { oldest_age: age, avg_wait: milliseconds };
+const WORDS = { oldest_age: age, avg_wait: milliseconds, fullness: percent };
 const table = document.querySelector("[data-queues]");
 
 export function showQueues(queues) {

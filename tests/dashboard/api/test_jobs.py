@@ -115,7 +115,7 @@ def test_waiting_job_says_where_it_stands_and_why(api: Api) -> None:
     assert "is paused" in shown["explanation"]
 
 
-@pytest.mark.parametrize("what", ["", "/attempts", "/logs"])
+@pytest.mark.parametrize("what", ["", "/attempts", "/logs", "/explain", "/stack"])
 @pytest.mark.parametrize("name", [str(uuid.uuid4()), "no-id", "%00", "%ED%A0%80", "x" * 3000])
 def test_unknown_job_is_404(api: Api, name: str, what: str) -> None:
     problem_of(api.get(f"jobs/{name}{what}"), 404)

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.utils import timezone
+from django_q.models import Schedule
 from drf_spectacular.drainage import GENERATOR_STATS
 from drf_spectacular.settings import spectacular_settings
 from drf_spectacular.validation import validate_schema
@@ -13,9 +14,9 @@ from drf_spectacular.validation import validate_schema
 from dashboard.api import documents, order, shapes, urls
 from dashboard.api.lists import JOB_QUERY
 from pool.domain.ids import new_id
-from pool.domain.options import NOT_YET
 from pool.domain.states import NodeState, WorkerState
-from pool.models import Attempt, Job, JobLog, Node, Tally, WorkerSnapshot
+from pool.models import Attempt, Batch, Job, JobLog, Node, Tally, WorkerSnapshot
+from pool.schedules import shown as schedule_dict
 from pool.store import read
 from tests.dashboard.people import Api
 
@@ -66,7 +67,7 @@ def test_parameters_of_lists_are_described(schema: dict[str, Any]) -> None:
 
 
 def test_fields_of_a_job_to_submit_are_those_that_are_read() -> None:
-    assert set(shapes.Order().fields) == set(order.FIELDS) - set(NOT_YET)
+    assert set(shapes.Order().fields) == set(order.FIELDS)
 
 
 def test_shapes_are_those_of_the_answers(api: Api) -> None:
@@ -84,6 +85,8 @@ def test_shapes_are_those_of_the_answers(api: Api) -> None:
         (shapes.Attempt, read.attempts(job.pk)[0]),
         (shapes.LogPiece, read.logs(job.pk)[0]),
         (shapes.Task, api.get("tasks").json()["results"][0]),
+        (shapes.BatchCounts, read.batch_dict(Batch.objects.create(created_at=now))),
+        (shapes.Schedule, schedule_dict(Schedule.objects.create(func="t").pk)),
         (shapes.Queue, read.queues()[0]),
         (shapes.Worker, read.workers()[0]),
         (shapes.Node, read.nodes()[0]),

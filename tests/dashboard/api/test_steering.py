@@ -81,13 +81,17 @@ def test_workers_and_nodes_are_listed(api: Api, node: Node) -> None:
 
 def test_pool_is_scaled_to_a_number_or_by_one(api: Api, node: Node) -> None:
     response = api.post("pool/scale", {"size": 4})
-    assert (response.status_code, response.json()) == (202, {"size": 4, "before": 2})
-    assert api.post("pool/scale", {"by": -1}).json() == {"size": 3, "before": 4}
+    assert (response.status_code, response.json()) == (202, {"size": 4, "before": 2, "held_s": 600.0})
+    assert api.post("pool/scale", {"by": -1}).json() == {"size": 3, "before": 4, "held_s": 600.0}
     node.refresh_from_db()
     assert node.wanted == 3
     event = PoolEvent.objects.order_by("pk").last()
     assert event is not None
     assert (event.name, event.actor, event.data) == ("pool.scale_requested", "ada (token laptop)", {"size": 3})
+    assert node.scale_held_until is not None
+    assert api.post("pool/scale", {"size": "auto"}).json() == {"size": 3, "before": 3, "held_s": None}
+    node.refresh_from_db()
+    assert node.scale_held_until is None
 
 
 @pytest.mark.parametrize(

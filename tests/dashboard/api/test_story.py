@@ -78,9 +78,18 @@ def test_each_ending_has_its_event(status: JobStatus, name: str) -> None:
 def test_steps_are_told_apart_from_what_else_was_noted() -> None:
     heard = told(Story(Place()), running(), piece(1, "step: load\nread 7 rows\nstep: sum\n", "note"))
     assert names(heard) == ["start", "step", "step", "log"]
-    assert [data.get("name") for _, data in heard[1:3]] == ["load", "sum"]
+    assert [(data["name"], data["usage"]) for _, data in heard[1:3]] == [("load", None), ("sum", None)]
     assert heard[3][1]["text"] == "read 7 rows\n"
     assert names(told(Story(Place()), a_job(), piece(2, "step: printed\n"))) == ["log"]
+
+
+def test_each_step_tells_what_the_one_before_used_and_the_log_does_not() -> None:
+    text = 'step: load\nread 7 rows\nused: {"input_tokens": 5}\nstep: sum\nused: nothing\nstep: end\n'
+    heard = told(Story(Place()), running(), piece(1, text, "note"))
+    steps = [(data["name"], data["usage"]) for name, data in heard if name == "step"]
+    assert steps == [("load", None), ("sum", {"input_tokens": 5}), ("end", None)]
+    assert heard[-1][1]["text"] == "read 7 rows\nused: nothing\n", "what a task wrote for itself is log"
+    assert names(told(Story(Place()), a_job(), piece(2, 'used: {"input_tokens": 5}\n'))) == ["log"], "printed"
 
 
 def test_listener_goes_on_from_the_last_event_it_heard() -> None:

@@ -34,7 +34,9 @@ def drained(topic, place):
 
 
 def news(*pieces, is_cut=False, **job):
-    return JobNews(uuid4(), job, [], [{"id": piece, "text": str(piece)} for piece in pieces], is_cut)
+    return JobNews(
+        uuid4(), job, [], [{"id": piece, "stream": "stdout", "text": str(piece)} for piece in pieces], is_cut
+    )
 
 
 def told(topic, place):
@@ -138,6 +140,11 @@ class TestJob:
         data = told(job, Place())
         assert {"status": "RUNNING"} == data["job"]
         assert ([3, 5], 0, 5) == (pieces(data), data["log_after"], data["log_cursor"])
+
+    def test_figures_for_programs_stay_out_of_the_log(self, job):
+        text = 'used: {"tokens": 5}\nstep: two\n'
+        job.add(JobNews(uuid4(), {}, [], [{"id": 1, "stream": "note", "text": text}]))
+        assert ["step: two\n"] == [piece["text"] for piece in told(job, Place())["log"]]
 
     def test_the_log_goes_on_where_it_stood(self, job):
         place = Place()
