@@ -23,7 +23,7 @@ VERBS: dict[str, Verb] = {}
 
 OPEN = "SELECT " + " OR ".join(
     f"EXISTS (SELECT 1 FROM pool_job WHERE status = '{status}')"
-    for status in ("PENDING", "ASSIGNED", "RUNNING", "SCHEDULED")
+    for status in ("PENDING", "ASSIGNED", "RUNNING", "SCHEDULED", "BLOCKED")
 )
 
 
@@ -86,6 +86,107 @@ def enqueue_numbered(task: str, first: Any, jobs: int, rest: list[Any]) -> None:
 
 
 @verb
+def enqueue_for(tenant: str, task: str, args: list[Any], jobs: int) -> dict[str, Any]:
+    """Enqueue jobs of one tenant; their ids, and when the call returned (monotonic nanoseconds)."""
+    from pool import enqueue_many
+    from pool.registry import find
+
+    ids = enqueue_many(find(task).using(tenant=tenant), [(args, {})] * jobs)
+    returned = time.monotonic_ns()
+    return {"returned": returned, "ids": [str(id) for id in ids]}
+
+
+@verb
+def waiting_of(tenant: str) -> int:
+    """How many jobs of a tenant may start."""
+    from pool.models import Job
+
+    return Job.objects.filter(tenant=tenant, status="PENDING", rank__gt=0).count()
+
+
+@verb
+def enqueue_graph(task: str, jobs: int) -> float:
+    """Enqueue jobs that wait for up to three earlier ones each, in one batch; how long it took."""
+    from pool import batch
+    from pool.registry import find
+
+    chance, made, start = random.Random(5), list[Any](), time.perf_counter()
+    with batch("graph") as graph:
+        for number in range(jobs):
+            # Some look far back, most to their neighbours: the graph is deep and wide.
+            earlier = made if chance.random() < 0.2 else made[-50:]
+            parents = chance.sample(earlier, min(len(earlier), chance.randint(0, 3)))
+            what = find(task).using(depends_on=parents) if parents else find(task)
+            made.append(graph.enqueue(what, number))
+    return time.perf_counter() - start
+
+
+@verb
+def schedule(task: str, schedules: int, ahead_s: float) -> list[float]:
+    """Make daily schedules, all due within a second that begins so long from now; when each is due."""
+    from datetime import UTC, datetime
+
+    from django_q.models import Schedule
+
+    begins = time.time() + ahead_s
+    due = [begins + number / schedules for number in range(schedules)]
+    Schedule.objects.bulk_create(
+        Schedule(
+            func=task, args=str(number), schedule_type=Schedule.DAILY, next_run=datetime.fromtimestamp(due[number], UTC)
+        )
+        for number in range(schedules)
+    )
+    return due
+
+
+@verb
+def fired() -> list[tuple[int, float]]:
+    """Of each job the number that it was given, and when it was enqueued."""
+    from pool.models import Job
+
+    rows: Any = Job.objects.order_by("id").values_list("args", "created_at")
+    return [(args[0], created.timestamp()) for args, created in rows]
+
+
+@verb
+def wait_nodes(nodes: int, limit_s: float = 30.0) -> None:
+    """Wait until so many nodes live."""
+    from pool.store.read import nodes as living
+
+    deadline = time.monotonic() + limit_s
+    while len(living()) < nodes:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"After {limit_s:g} s there are {len(living())} nodes.")
+        time.sleep(0.02)
+
+
+@verb
+def wait_completed(jobs: int, limit_s: float = 60.0) -> None:
+    """Wait until so many jobs are done, and none is open."""
+    from pool.models import Job
+
+    deadline = time.monotonic() + limit_s
+    while Job.objects.filter(status="COMPLETED").count() < jobs:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"After {limit_s:g} s not all are done: {counts()}.")
+        time.sleep(0.02)
+    wait_done(limit_s)
+
+
+@verb
+def wait_for(jobs: list[str], limit_s: float = 60.0) -> None:
+    """Wait until these jobs have ended."""
+    from pool.domain.states import TERMINAL
+    from pool.models import Job
+
+    deadline = time.monotonic() + limit_s
+    while Job.objects.filter(pk__in=jobs).exclude(status__in=TERMINAL).exists():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"After {limit_s:g} s some of the {len(jobs)} jobs are still open.")
+        time.sleep(0.005)
+
+
+@verb
 def pace(task: str, args: list[Any], jobs: int, period_s: float, poisson: bool = False) -> list[tuple[str, int]]:
     """Enqueue one job every so often, on average; their ids, and when each call returned (monotonic nanoseconds)."""
     from pool.registry import find
@@ -136,6 +237,18 @@ def first_start() -> float:
 
     first: Any = Job.objects.aggregate(at=Min("started_at"))["at"]
     return float(first.timestamp())
+
+
+@verb
+def wait_begun(limit_s: float = 60.0) -> None:
+    """Wait until the first job was completed."""
+    from pool.models import Job
+
+    deadline = time.monotonic() + limit_s
+    while not Job.objects.filter(status="COMPLETED").exists():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"After {limit_s:g} s no job was completed.")
+        time.sleep(0.005)
 
 
 @verb
@@ -209,11 +322,11 @@ def scale(size: int) -> None:
 
 
 @verb
-def fill(jobs: int) -> None:
-    """Write so many waiting jobs of a thousand tenants, past everything that enqueuing does."""
+def fill(jobs: int, tenants: int, queues: int) -> None:
+    """Write so many waiting jobs, past everything that enqueuing does."""
     from bench import backlog
 
-    backlog.fill(jobs)
+    backlog.fill(jobs, tenants, queues)
 
 
 @verb

@@ -123,6 +123,34 @@ FIGURES = (
     Figure("viewers_cpu", "web process meanwhile, of one core", "%", {ANY: (30, 10)}),
     Figure("unwatched", "drain of 150,000 jobs, nobody watches", "jobs/s"),
     Figure("watched", "the same with the overview open", "jobs/s"),
+    Figure("fair_turns", "ten jobs behind another tenant's 100,000: turns to the start, p95", "turns", {ANY: (3, 2)}),
+    Figure("fair_ms", "the same, time, p95", "ms"),
+    *(
+        figure
+        for key, what in (
+            ("tenant", "one tenant"),
+            ("tenants", "1,000 tenants"),
+            ("queues", "1,000 tenants, 50 queues"),
+        )
+        for figure in (
+            Figure(f"claim_{key}", f"{what}: claim of 10 from about 1,000 waiting", "µs"),
+            Figure(f"claim_{key}_long", "the same from 1,000,000", "µs"),
+            Figure(f"claim_{key}_ratio", "the one against the other", "×", {ANY: (1.5, 1.1)}),
+        )
+    ),
+    Figure("graph", "10,000 jobs that wait for each other, drained", "jobs/s"),
+    Figure("graph_stored", "and stored", "jobs/s"),
+    Figure("graph_stuck", "of them stuck", "jobs", {ANY: (0, 0)}),
+    Figure("streams", "1,000 async jobs of 100 ms on one io worker take", "s", {ANY: (2, 1.2)}),
+    Figure("streams_width", "of them at a time, on average", "jobs"),
+    Figure(
+        "schedules_wrong", "1,000 schedules due in one second, two nodes: not fired exactly once", "", {ANY: (0, 0)}
+    ),
+    Figure("schedules_delay", "the others: enqueued after their time, p95", "ms"),
+    Figure("load_first", "a load comes: evaluations until the size rests", "", {ANY: (2, 1)}),
+    Figure("load_doubled", "it doubles: the same", "", {ANY: (2, 1)}),
+    Figure("load_size", "it halves: workers in the end (8 are right, 6 to 13 fit)", "workers"),
+    Figure("load_swings", "turns of the size beyond those of the load", "", {ANY: (0, 0)}),
     Figure("watched_cost", "so the open page costs", "%", {ANY: (5, 1)}),
     *(
         Figure(f"{variant.key}_{aspect}", f"{variant.what}: {what}", unit)

@@ -25,10 +25,13 @@ from bench.databases import KINDS, SQLITE_NORMAL, TITLES
 from bench.figures import BY_KEY, Taken
 from bench.measures.listed import BY_NAME, MEASURES, Measure
 from bench.measures.plan import MANY, Plan
+from bench.measures.scheduling import BY_NAME as OF_SCHEDULER
+from bench.measures.scheduling import SCHEDULING
 from bench.report import Broken, Report, number
 from bench.site import Ground, ground
 
 PROFILE_LINES = 30
+ALL = BY_NAME | OF_SCHEDULER
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -54,9 +57,16 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    names = ", ".join(BY_NAME)
+    names = ", ".join(ALL)
     made = argparse.ArgumentParser(prog="bench", description="Measure the pool against its goals, on sites of its own.")
     made.add_argument("--only", type=_measures, default=list(MEASURES), metavar="NAMES", help=f"some of: {names}")
+    made.add_argument(
+        "--scheduling",
+        action="store_const",
+        dest="only",
+        const=list(SCHEDULING),
+        help="what the scheduler promises, instead of the rest",
+    )
     made.add_argument(
         "--database",
         type=_kinds,
@@ -201,9 +211,9 @@ def _probe(facts: dict[str, Any]) -> str:
 
 
 def _measure(name: str) -> Measure:
-    if name not in BY_NAME:
-        raise argparse.ArgumentTypeError(f"there is no measure {name!r}, only {', '.join(BY_NAME)}")
-    return BY_NAME[name]
+    if name not in ALL:
+        raise argparse.ArgumentTypeError(f"there is no measure {name!r}, only {', '.join(ALL)}")
+    return ALL[name]
 
 
 def _measures(names: str) -> list[Measure]:

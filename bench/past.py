@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bench import measured
+from bench.backlog import FILL_MS
 from pool.domain.ids import first_id
 from pool.domain.states import DEAD_LETTERS, TERMINAL, JobStatus
 from pool.store.database import Database
@@ -69,11 +70,9 @@ Row = tuple[Any, ...]
 
 def fill(jobs: int) -> dict[str, Any]:
     """Write it all; names and ids that pages can be asked for."""
-    db = Database("default", 20_000)
+    db = Database("default", 20_000, statement_ms=FILL_MS)
     now = time.time()
     past = _Past(db, jobs, now)
-    if not db.is_sqlite:
-        db.execute("SET statement_timeout = 0")
     for table, columns, rows in past.tables():
         with db.transaction():
             _insert(db, table, columns, rows)

@@ -89,7 +89,7 @@ def _cells(one: Taken) -> Iterable[str]:
     bound = one.figure.bound(one.database)
     texts = ("", "")
     if bound is not None:
-        upward = bound[1] >= bound[0]
+        upward = bound[1] > bound[0]
         texts = (bound_text(bound[0], more_is_better=upward), bound_text(bound[1], more_is_better=upward))
     style = STYLES[one.mark]
     mark = f"[{style}]{one.mark}[/]" if style else ""

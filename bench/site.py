@@ -11,7 +11,7 @@ import signal
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -117,9 +117,11 @@ class Site:
     profile: Path | None = None
 
     @contextmanager
-    def node(self, workers: int = 2, *, wait: bool = True, **settings: Any) -> Iterator[Node]:
-        """Run a node for a while; with `wait` its workers are ready."""
-        node = self.start_node(workers, **settings)
+    def node(
+        self, workers: int = 2, *, wait: bool = True, arguments: Sequence[str] = (), **settings: Any
+    ) -> Iterator[Node]:
+        """Run a node for a while; with `wait` its workers are ready. The arguments are those of `bench.node`."""
+        node = self.start_node(workers, arguments, **settings)
         try:
             if wait:
                 self.wait_idle(node, workers)
@@ -127,12 +129,12 @@ class Site:
         finally:
             node.stop()
 
-    def start_node(self, workers: int = 2, **settings: Any) -> Node:
+    def start_node(self, workers: int = 2, arguments: Sequence[str] = (), **settings: Any) -> Node:
         log = self.folder / "node.log"
         env = self.env | {name.upper(): str(value) for name, value in settings.items()}
         size = log.stat().st_size if log.exists() else 0
         profile = [] if self.profile is None else ["--profile", str(self.profile)]
-        child = processes.start("bench.node", [str(workers), *profile], env, log, stdout=subprocess.DEVNULL)
+        child = processes.start("bench.node", [str(workers), *profile, *arguments], env, log, stdout=subprocess.DEVNULL)
         node = Node(child, log, size)
         self.nodes.append(node)
         return node

@@ -1,5 +1,6 @@
 """The work that the bench gives to the pool. Workers of a bench site find these as the tasks of the app `bench`."""
 
+import asyncio
 import os
 import time
 from typing import Any
@@ -15,6 +16,12 @@ def noop(number: int = 0) -> None:
 @task
 def sleep(seconds: float) -> None:
     time.sleep(seconds)
+
+
+@task
+async def wait(seconds: float) -> None:
+    """Leave the worker to others for so long."""
+    await asyncio.sleep(seconds)
 
 
 @task
