@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import environ
+import hypothesis
 import pytest
 from django.core.management import call_command
 from django.db import connections
@@ -22,6 +23,10 @@ from tests.tables import empty
 __all__ = ["postgres_server"]
 
 VENDORS = ("sqlite", "postgresql")
+
+# No test fails because the machine is busy.
+hypothesis.settings.register_profile("pool", deadline=None)
+hypothesis.settings.load_profile("pool")
 
 PATIENT_MS = 10_000
 """What a test's connection waits for a lock. Tests of the waiting itself say otherwise."""
