@@ -9,6 +9,8 @@ from pool.store.database import Database
 
 SQLITE_AMONG = "IN (SELECT value FROM json_each(%s))"
 POSTGRES_AMONG = "= ANY(%s::{kind}[])"
+SQLITE_LISTED = "json_each(%s) AS listed"
+POSTGRES_LISTED = "unnest(%s::{kind}[]) AS listed (value)"
 
 
 def among(
@@ -19,11 +21,16 @@ def among(
     after: Sequence[Any] = (),
     kind: str = "uuid",
 ) -> Any:
-    """Execute a statement in which `{among}` stands for the ids, between its other parameters; the cursor."""
+    """Execute a statement about the ids, between its other parameters; the cursor.
+
+    `{among}` stands for the condition to be one of them, or else `{listed}` for a table of them, `listed.value`.
+    """
     listed = list(ids)
     if db.is_sqlite:
-        return db.execute(statement.format(among=SQLITE_AMONG), (*before, json.dumps(listed), *after))
-    return db.execute(statement.format(among=POSTGRES_AMONG.format(kind=kind)), (*before, listed, *after))
+        statement = statement.format(among=SQLITE_AMONG, listed=SQLITE_LISTED)
+        return db.execute(statement, (*before, json.dumps(listed), *after))
+    statement = statement.format(among=POSTGRES_AMONG.format(kind=kind), listed=POSTGRES_LISTED.format(kind=kind))
+    return db.execute(statement, (*before, listed, *after))
 
 
 def rows_among(cursor: Any, is_postgres: bool, statement: str, ids: Iterable[UUID]) -> list[tuple[Any, ...]]:

@@ -45,6 +45,8 @@ SOMETHING_NEW = _in_each(
 
 TELL = _in_each("""UPDATE pool_jobdependency SET fresh = true WHERE id IN (
 SELECT id FROM pool_jobdependency {by} WHERE {open} AND NOT fresh AND parent {among} LIMIT %s)""")
+TELL_ONE_OF_EACH = _in_each("""UPDATE pool_jobdependency SET fresh = true WHERE id IN (SELECT (
+SELECT id FROM pool_jobdependency {by} WHERE {open} AND NOT fresh AND parent = listed.value LIMIT 1) FROM {listed})""")
 
 FRESH = _in_each(
     """SELECT id, child::text, parent::text, wants FROM pool_jobdependency
@@ -89,11 +91,15 @@ class Followed:
 def tell(db: Database, ended: Iterable[str]) -> int:
     """Tell the first dependents of ended jobs or batches, in the transaction that ended them; how many.
 
-    Whoever follows them tells the next ones in that same transaction, so that there is always one left to go on from.
+    Whoever follows them tells the next ones of the same parents in that same transaction, so that each that has ended
+    and has dependents left has one to go on from: also those of many parents that a portion had no room for.
     """
     if not db.execute(SOMETHING_OPEN[db.is_sqlite]).fetchone()[0] or not (ids := list(ended)):
         return 0
-    return int(among(db, TELL[db.is_sqlite], ids, after=(PORTION,)).rowcount)
+    told = int(among(db, TELL[db.is_sqlite], ids, after=(PORTION,)).rowcount)
+    if told == PORTION and len(ids) > 1:
+        told += int(among(db, TELL_ONE_OF_EACH[db.is_sqlite], ids).rowcount)
+    return told
 
 
 def tell_from_outside(alias: str, ended: Collection[UUID]) -> int:

@@ -303,6 +303,30 @@ class TestFollow:
             followed = turn(database)
         assert [PENDING] * 7 == statuses(alias, children)
 
+    @pytest.mark.parametrize("children", [1, 3])
+    def test_more_parents_than_a_portion_end_at_once_and_each_has_its_children_started(
+        self, alias, database, monkeypatch, children
+    ):
+        monkeypatch.setattr("pool.store.dependencies.PORTION", 2)
+        parents = enqueue(alias, 7)
+        waiting = enqueue_rows(alias, [linked_job(parent) for parent in parents for _ in range(children)])
+        turn(database)
+        followed = end(database, *parents)
+        while followed.more:
+            followed = turn(database)
+        assert [PENDING] * len(waiting) == statuses(alias, waiting)
+
+    def test_cancels_go_on_from_more_jobs_than_a_portion(self, alias, database, monkeypatch):
+        monkeypatch.setattr("pool.store.dependencies.PORTION", 2)
+        (parent,) = enqueue(alias)
+        children = enqueue_rows(alias, [linked_job(parent) for _ in range(5)])
+        grandchildren = enqueue_rows(alias, [linked_job(child) for child in children for _ in range(3)])
+        turn(database)
+        followed = end(database, parent, outcome=BAD)
+        while followed.more:
+            followed = turn(database)
+        assert [CANCELLED] * 20 == statuses(alias, [*children, *grandchildren])
+
     def test_a_cancel_tells_a_part_and_a_node_the_rest(self, alias, database, monkeypatch):
         monkeypatch.setattr("pool.store.dependencies.PORTION", 2)
         (parent,) = enqueue(alias)

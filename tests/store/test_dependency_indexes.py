@@ -6,7 +6,8 @@ import pytest
 from django.db import connections
 
 from pool.domain.states import JobStatus
-from pool.store.dependencies import FRESH, SOMETHING_NEW, SOMETHING_OPEN, TELL
+from pool.store.among import SQLITE_AMONG, SQLITE_LISTED
+from pool.store.dependencies import FRESH, SOMETHING_NEW, SOMETHING_OPEN, TELL, TELL_ONE_OF_EACH
 from tests.store.graphs import after, end, status, turn
 from tests.store.rows import enqueue, plan_of
 
@@ -50,7 +51,8 @@ def test_what_is_looked_for_in_each_turn_is_found_by_index(database, worded):
     plans = {
         "pool_dependency_open": [
             (SOMETHING_OPEN[True], ()),
-            (TELL[True].format(among="IN (SELECT value FROM json_each(%s))"), ("[]", 10)),
+            (TELL[True].format(among=SQLITE_AMONG), ("[]", 10)),
+            (TELL_ONE_OF_EACH[True].format(listed=SQLITE_LISTED), ("[]",)),
         ],
         "pool_dependency_fresh": [(SOMETHING_NEW[True], ()), (FRESH[True], (0, 10))],
     }

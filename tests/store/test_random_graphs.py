@@ -160,7 +160,7 @@ class Play:
 
 
 @pytest.mark.timeout(0)
-def test_any_graph_ends_as_modelled_and_nothing_is_stuck(alias, database):
+def test_any_graph_ends_as_modelled_and_nothing_is_stuck(alias, database, monkeypatch):
     vendor = "sqlite" if database.is_sqlite else "postgresql"
 
     @settings(
@@ -172,6 +172,9 @@ def test_any_graph_ends_as_modelled_and_nothing_is_stuck(alias, database):
     @given(st.data())
     def run(data):
         empty(alias)
+        # Small ones too: what has no room in a portion must be gone on with.
+        monkeypatch.setattr("pool.store.dependencies.PORTION", portion := data.draw(st.sampled_from([1, 2, 3, 1000])))
+        monkeypatch.setattr("pool.store.dependencies.MOST", 2 * portion)
         play = Play(alias, database, data)
         play.grow()
         play.check()
