@@ -1,8 +1,9 @@
 """Those who use the pool while it is under attack: each a process with Django set up for the site, killed now and then.
 
-A submitter calls `enqueue()` and `enqueue_many`, also in transactions, of which it rolls some back. A caller submits
-over HTTP and looks at the figures. A canceller cancels jobs that wait or run. A steerer scales the pool, and pauses and
-resumes queues. Whatever is refused or fails is written down, and life goes on.
+A submitter calls `enqueue()` and `enqueue_many`, also in transactions, of which it rolls some back, and makes batches
+of jobs that wait for each other. A caller submits over HTTP and looks at the figures. A canceller cancels jobs that
+wait or run. A steerer scales the pool, and pauses and resumes queues. Whatever is refused or fails is written down, and
+life goes on.
 """
 
 import http.client
@@ -29,6 +30,14 @@ MANY = (20, 400)
 
 ALONE = 0.25
 """Share of the jobs that are submitted by a call of their own."""
+
+FAMILIES = 0.4
+"""Share of the calls with many jobs that make a family: a batch of jobs that wait for each other."""
+FAMILY = (2, 60)
+"""Jobs of one."""
+
+TOGETHER = (1 - FAMILIES) * sum(MANY) / 2 + FAMILIES * sum(FAMILY) / 2
+"""Jobs in one such call, on average."""
 
 CALLS_S = 15.0
 """Requests a caller makes in a second."""
@@ -76,13 +85,13 @@ class Submitter(Actor):
     def live(self, rate: float) -> None:
         """Submit so many jobs a second."""
         alone = 1 / (rate * ALONE)
-        batches = iter(lambda: self.random.expovariate(rate * (1 - ALONE) / (sum(MANY) / 2)), None)
+        batches = iter(lambda: self.random.expovariate(rate * (1 - ALONE) / TOGETHER), None)
         self._many_due = time.monotonic() + next(batches)
 
         def act() -> None:
             if time.monotonic() >= self._many_due:
                 self._many_due = max(self._many_due, time.monotonic() - 1.0) + next(batches)
-                self.attempt("enqueue_many", self.submit_many)
+                self.attempt("enqueue_many", self.submit_together)
             else:
                 self.attempt("enqueue", self.submit_one)
 
@@ -97,6 +106,12 @@ class Submitter(Actor):
         self.book.write("intend", key=key, kinds=[kind.task])
         self.book.write("acknowledged", key=key, jobs=[self._enqueue(kind, key)])
 
+    def submit_together(self) -> None:
+        if self.random.random() < FAMILIES:
+            self.submit_family()
+        else:
+            self.submit_many()
+
     def submit_many(self) -> None:
         kind = self.random.choice(kinds.MANY)
         key, count = self.key(), self.random.randint(*MANY)
@@ -105,6 +120,38 @@ class Submitter(Actor):
             return
         self.book.write("intend", key=key, kinds=[kind.task] * count)
         self.book.write("acknowledged", key=key, jobs=self._enqueue_many(kind, key, count))
+
+    def submit_family(self) -> None:
+        """A batch, and a job that waits for the batch."""
+        from pool import batch
+
+        chosen = [kinds.choose(self.random, kinds.IN_FAMILIES) for _ in range(self.random.randint(*FAMILY))]
+        key, family = self.key(), batch("family")
+        enqueue = lambda: self._enqueue_family(family, chosen, key)  # noqa: E731
+        if self.random.random() < 0.1:
+            self._in_transaction(key, chosen, enqueue)
+            return
+        self.book.write("intend", key=key, kinds=[kind.task for kind in chosen])
+        self.book.write("acknowledged", key=key, jobs=enqueue())
+        heir, key = kinds.MANY[0], self.key()
+        self.book.write("intend", key=key, kinds=[heir.task])
+        self.book.write("acknowledged", key=key, jobs=[self._enqueue(heir, key, **self._ties([family]))])
+
+    def _enqueue_family(self, family: Any, chosen: Sequence[Kind], key: str) -> list[str]:
+        from tests.chaos.books import keys_of
+
+        made: list[Any] = []
+        with family:
+            for one, kind in zip(keys_of(key, len(chosen)), chosen, strict=True):
+                near = made[-8:] if self.random.random() < 0.8 else made[:1]
+                parents = self.random.sample(near, self.random.randint(0, min(len(near), 3)))
+                task = self._task(kind, **self._ties(parents))
+                made.append(family.enqueue(task, one, *kind.arguments(self.random)))
+        return [str(result.id) for result in made]
+
+    def _ties(self, parents: Sequence[Any]) -> dict[str, Any]:
+        policy = self.random.choice(("cancel", "run", "run"))
+        return {"depends_on": parents, "on_parent_failure": policy} if parents else {}
 
     def _in_transaction(self, key: str, chosen: Sequence[Kind], submit: Callable[[], list[str]]) -> None:
         """The jobs are there if and only if it commits."""
@@ -121,8 +168,8 @@ class Submitter(Actor):
         else:
             self.book.write("acknowledged", key=key, jobs=jobs)
 
-    def _enqueue(self, kind: Kind, key: str) -> str:
-        return str(self._task(kind).enqueue(key, *kind.arguments(self.random)).id)
+    def _enqueue(self, kind: Kind, key: str, **ties: Any) -> str:
+        return str(self._task(kind, **ties).enqueue(key, *kind.arguments(self.random)).id)
 
     def _enqueue_many(self, kind: Kind, key: str, count: int) -> list[str]:
         from pool import enqueue_many
@@ -131,10 +178,10 @@ class Submitter(Actor):
         calls = [((one, *kind.arguments(self.random)), {}) for one in keys_of(key, count)]
         return [str(job) for job in enqueue_many(self._task(kind), calls)]
 
-    def _task(self, kind: Kind) -> Any:
+    def _task(self, kind: Kind, **ties: Any) -> Any:
         from pool import registry
 
-        options = kind.options(self.random)
+        options = kind.options(self.random) | ties
         if kind.later:
             options["run_after"] = timezone.now() + timedelta(seconds=self.random.uniform(0.1, 3.0))
         return registry.find(f"{kinds.MODULE}.{kind.task}").using(**options)
@@ -184,7 +231,7 @@ class Canceller(Actor):
         from pool import cancel
         from pool.models import Job
 
-        status = self.random.choice(("PENDING", "PENDING", "SCHEDULED", "ASSIGNED", "RUNNING", "COMPLETED"))
+        status = self.random.choice(("PENDING", "PENDING", "BLOCKED", "SCHEDULED", "ASSIGNED", "RUNNING", "COMPLETED"))
         # The harness has a queue of its own.
         jobs = Job.objects.filter(status=status, queue__in=kinds.QUEUES)
         found = list(jobs.order_by("-id").values_list("id", flat=True)[:20])

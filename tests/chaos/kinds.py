@@ -1,12 +1,15 @@
 """What submitters submit: kinds of jobs, how often each, and how each may end."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
 MODULE = "tests.chaos.tasks"
 QUEUES = ("a", "b", "c", "d")
+TENANTS = ("", "", "small", "large")
+LIMIT_KEYS, KEYED = 6, 0.08
+"""How many keys there are of which two jobs may run at once, and the share of the jobs that have one."""
 
 ENOUGH = 40
 """Attempts of a job that only others kill."""
@@ -28,13 +31,17 @@ class Kind:
     """Scheduled for a moment in the near future."""
 
     def options(self, random: Random) -> dict[str, Any]:
-        """For `using`, the time aside."""
-        return {
+        """For `using`, time and parents aside."""
+        options = {
             "queue_name": random.choice(QUEUES),
             "priority": random.choice((0, 0, 0, 10, -10)),
             "max_attempts": self.max_attempts,
             "timeout": self.timeout,
+            "tenant": random.choice(TENANTS),
         }
+        if random.random() < KEYED:
+            options |= {"limit_key": f"key {random.randrange(LIMIT_KEYS)}", "limit_running": 2}
+        return options
 
 
 def seconds(least: float, most: float) -> Callable[[Random], tuple[Any, ...]]:
@@ -66,8 +73,11 @@ KINDS = (
 MANY = tuple(kind for kind in KINDS if kind.task in ("instant", "brief") and not kind.later)
 """Submitted by the hundred."""
 
+IN_FAMILIES = tuple(kind for kind in KINDS if not kind.later and kind.task not in ("deaf", "runs_program", "overruns"))
+"""Those that wait for each other: one that ends badly cancels whoever waits for it."""
+
 BY_TASK = {kind.task: kind for kind in KINDS}
 
 
-def choose(random: Random) -> Kind:
-    return random.choices(KINDS, [kind.weight for kind in KINDS])[0]
+def choose(random: Random, among: Sequence[Kind] = KINDS) -> Kind:
+    return random.choices(among, [kind.weight for kind in among])[0]

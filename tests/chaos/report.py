@@ -71,6 +71,7 @@ class Report:
             "attempts killed before they began": found.unbegun,
             "run to the end and not recorded": found.needless,
             **{f"cancel answered {answer}": count for answer, count in sorted(found.cancelled.items())},
+            "waits for another job or batch": found.ties,
             "kills": self.kills,
             "deeds": sum(self.deeds.values()),
             **{what: found.violations[what] for what in INVARIANTS},

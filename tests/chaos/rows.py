@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 STUCK_SHOWN = 30
-INDEXED = ("SCHEDULED", "PENDING", "ASSIGNED", "RUNNING")
+INDEXED = ("SCHEDULED", "BLOCKED", "PENDING", "ASSIGNED", "RUNNING")
 
 
 class JobRow(NamedTuple):
@@ -22,6 +22,25 @@ class JobRow(NamedTuple):
     result_attempt: int
     cancel_requested: bool
     finished: bool
+    batch: str = ""
+    """Its id, without hyphens."""
+
+
+class Tie(NamedTuple):
+    """A job waits for another, or for a batch."""
+
+    child: str
+    parent: str
+    wants: str
+
+
+class BatchRow(NamedTuple):
+    batch: str
+    total: int
+    completed: int
+    failed: int
+    cancelled: int
+    finished: bool
 
 
 class AttemptRow(NamedTuple):
@@ -36,18 +55,31 @@ def jobs() -> list[JobRow]:
     from pool.models import Job
 
     columns = ("id", "args", "task", "status", "epoch", "attempts", "attempts_base", "interruptions", "losses")
-    more = ("max_attempts", "result", "cancel_requested_at", "finished_at")
+    more = ("max_attempts", "result", "cancel_requested_at", "finished_at", "batch")
     found = []
-    for pk, args, task, status, *counts, result, asked, finished in (
+    for pk, args, task, status, *counts, result, asked, finished, batch in (
         Job.objects.order_by().values_list(*columns, *more).iterator()
     ):
         number = result[0] if isinstance(result, list) and result else 0
         kind = task.rpartition(".")[2]
         ended = finished is not None and status in TERMINAL
-        found.append(
-            JobRow(pk.hex, args[0], kind, status, *counts, result is not None, number, asked is not None, ended)
-        )
+        said = (result is not None, number, asked is not None, ended)
+        found.append(JobRow(pk.hex, args[0], kind, status, *counts, *said, batch.hex if batch else ""))
     return found
+
+
+def ties() -> list[Tie]:
+    from pool.models import JobDependency
+
+    found = JobDependency.objects.order_by().values_list("child", "parent", "wants")
+    return [Tie(child.hex, parent.hex, wants) for child, parent, wants in found.iterator()]
+
+
+def batches() -> list[BatchRow]:
+    from pool.models import Batch
+
+    found = Batch.objects.order_by().values_list("id", "total", "completed", "failed", "cancelled", "finished_at")
+    return [BatchRow(id.hex, *counts, finished is not None) for id, *counts, finished in found.iterator()]
 
 
 def attempts() -> list[AttemptRow]:
@@ -66,10 +98,13 @@ def audited() -> set[str]:
 
 
 def unfinished() -> int:
-    """Jobs that have not ended, by the indexes of those who wait and run: it is asked again and again."""
-    from pool.models import Job
+    """Jobs that have not ended, by the indexes of those who wait and run: it is asked again and again.
 
-    return sum(Job.objects.filter(status=status).count() for status in INDEXED)
+    And what has yet to be added to batches.
+    """
+    from pool.models import BatchChange, Job
+
+    return sum(Job.objects.filter(status=status).count() for status in INDEXED) + BatchChange.objects.count()
 
 
 def figures() -> dict[str, int]:

@@ -84,6 +84,8 @@ class Run:
             self.ask(rows.attempts),
             ledger.read(self.site.folder),
             self.ask(rows.audited),
+            self.ask(rows.ties),
+            self.ask(rows.batches),
         )
         self.report.findings, self.report.errors, self.report.steered = found, accounts.errors, accounts.steered
         self.compare_counters()

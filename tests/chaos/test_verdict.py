@@ -8,7 +8,7 @@ import pytest
 from tests.chaos import verdict
 from tests.chaos.books import Accounts, Cancelled, Submitted
 from tests.chaos.ledger import BEGIN, CUT, END, Record
-from tests.chaos.rows import AttemptRow, JobRow
+from tests.chaos.rows import AttemptRow, BatchRow, JobRow, Tie
 from tests.chaos.verdict import Findings, judge
 
 JOB = "a" * 32
@@ -53,9 +53,11 @@ class Told:
     records: list[Record] = field(default_factory=lambda: [begin(), end()])
     accounts: Accounts = field(default_factory=lambda: Accounts({"key": Submitted("brief", JOB)}))
     audited: set[str] = field(default_factory=set)
+    ties: list[Tie] = field(default_factory=list)
+    batches: list[BatchRow] = field(default_factory=list)
 
     def judged(self) -> Findings:
-        return judge(self.accounts, self.rows, self.attempts, self.records, self.audited)
+        return judge(self.accounts, self.rows, self.attempts, self.records, self.audited, self.ties, self.batches)
 
 
 def tried(count: int, *outcomes: str) -> list[AttemptRow]:
@@ -85,6 +87,40 @@ def cancelled(answer: str, *later: Record, status: str = "CANCELLED") -> Told:
     return told
 
 
+CHILD, BATCH = "c" * 32, "b" * 32
+
+
+def family(
+    parent: str = "COMPLETED",
+    child: str = "COMPLETED",
+    wants: str = "success",
+    begun: int | None = 30,
+    batch: bool = False,
+) -> Told:
+    """One job that waits for another, or for the batch of that one, which ran from 10 to 20."""
+    parent_row = ROW if parent == "COMPLETED" else POISON._replace(attempts=3, epoch=3, losses=3)
+    row = ROW._replace(job=CHILD, key="child", status=child)
+    told = Told([parent_row._replace(batch=BATCH if batch else ""), row])
+    if parent != "COMPLETED":
+        told.attempts = tried(3, *["crashed"] * 3)
+        told.records = [begin(number, number) for number in (1, 2, 3)]
+    if begun is None:
+        told.rows[1] = row._replace(attempts=0, epoch=0, has_result=False, result_attempt=0)
+    else:
+        told.records += [begin(1, begun)._replace(job=CHILD), end(1, begun + 5)._replace(job=CHILD)]
+    told.accounts = Accounts({"key": Submitted("brief", JOB), "child": Submitted("brief", CHILD)})
+    told.ties = [Tie(CHILD, BATCH if batch else JOB, wants)]
+    counts = (1, 0, 0) if parent == "COMPLETED" else (0, 1, 0)
+    told.batches = [BatchRow(BATCH, 1, *counts, True)] if batch else []
+    return told
+
+
+def miscounted(**columns: object) -> Told:
+    told = family(batch=True)
+    told.batches = [told.batches[0]._replace(**columns)]
+    return told
+
+
 SOUND: dict[str, Callable[[], Told]] = {
     "completed": Told,
     "completed at the second attempt": twice,
@@ -97,6 +133,11 @@ SOUND: dict[str, Callable[[], Told]] = {
     "never acknowledged and there": lambda: Told(accounts=Accounts({"key": Submitted("brief")})),
     "killed before its first line": lambda: replace(twice(), records=[begin(2, 30), end(2, 40)]),
     "given back unbegun": lambda: Told([ROW._replace(epoch=3)]),
+    "a child after its parent": family,
+    "a child after a batch": lambda: family(batch=True),
+    "cancelled because of its parent": lambda: family("FAILED", "CANCELLED", begun=None),
+    "cancelled because of a batch": lambda: family("FAILED", "CANCELLED", begun=None, batch=True),
+    "after whatever became of its parent": lambda: family("FAILED", wants="any"),
 }
 
 
@@ -149,6 +190,19 @@ BROKEN: dict[str, tuple[str, Callable[[], Told]]] = {
         verdict.AFTER_CANCEL,
         lambda: replace(cancelled("requested"), rows=[POISON._replace(attempts=0, cancel_requested=True)]),
     ),
+    "a child before its parent's end": (verdict.TIES, lambda: family(begun=15)),
+    "a child before the end of a batch": (verdict.TIES, lambda: family(begun=15, batch=True)),
+    "a child that its parent did not let go on": (verdict.TIES, lambda: family("FAILED")),
+    "a child that failed instead of being cancelled": (verdict.TIES, lambda: family("FAILED", "FAILED", begun=None)),
+    "a tie of nobody": (verdict.TIES, lambda: Told(ties=[Tie(CHILD, JOB, "any")])),
+    "cancelled although its parent completed": (
+        verdict.UNAUDITED,
+        lambda: family("COMPLETED", "CANCELLED", begun=None),
+    ),
+    "a batch that counts wrong": (verdict.BATCHES, lambda: miscounted(completed=0)),
+    "a batch that does not end": (verdict.BATCHES, lambda: miscounted(finished=False)),
+    "a batch of too many": (verdict.BATCHES, lambda: miscounted(total=2)),
+    "a batch that is gone": (verdict.BATCHES, lambda: replace(family(batch=True), batches=[])),
     "cancelled by nobody": (verdict.UNAUDITED, lambda: replace(cancelled("cancelled"), audited=set())),
 }
 

@@ -1,17 +1,18 @@
 """The judge: compares what submitters were told, what tasks did and what the rows say. Pure: plain values in and out.
 
 Names of invariants are those of the delivery promise: conservation, one result with the right epoch, attempts counted
-and within their budget, no overlap, no begin after an acknowledged cancel, every begin an attempt that was counted.
+and within their budget, no overlap, no begin after an acknowledged cancel, every begin an attempt that was counted. And
+no job begins before those it waits for have ended as it wants, or is cancelled without reason.
 """
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from tests.chaos import kinds
+from tests.chaos import kinds, ties
 from tests.chaos.books import Accounts
 from tests.chaos.ledger import BEGIN, END, Record
-from tests.chaos.rows import AttemptRow, JobRow
+from tests.chaos.rows import AttemptRow, BatchRow, JobRow, Tie
 
 LOST = "lost"
 STUCK = "stuck"
@@ -23,8 +24,12 @@ UNCOUNTED = "attempts not counted"
 BUDGET = "budget broken"
 WRONG_END = "wrong end"
 UNAUDITED = "not audited"
+TIES = "ties broken"
+BATCHES = "batches wrong"
 
-BY_THE_JUDGE = (LOST, STUCK, UNEXPECTED, TWICE, OVERLAP, AFTER_CANCEL, UNCOUNTED, BUDGET, WRONG_END, UNAUDITED)
+BY_THE_JUDGE = (
+    *(LOST, STUCK, UNEXPECTED, TWICE, OVERLAP, AFTER_CANCEL, UNCOUNTED, BUDGET, WRONG_END, UNAUDITED, TIES, BATCHES),
+)
 
 SHOWN = 5
 """Examples kept of each kind of violation."""
@@ -58,6 +63,8 @@ class Findings:
     unbegun: int = 0
     """Attempts that were counted and died before the task's first line."""
     cancelled: Counter[str] = field(default_factory=Counter)
+    ties: int = 0
+    """How often a job was made to wait for another or for a batch."""
 
     def violate(self, what: str, sentence: str) -> None:
         self.violations[what] += 1
@@ -94,6 +101,8 @@ def judge(
     attempts: Sequence[AttemptRow],
     records: Sequence[Record],
     audited: set[str],
+    tied: Sequence[Tie] = (),
+    batches: Sequence[BatchRow] = (),
 ) -> Findings:
     found = Findings()
     stories = {story.row.job: story for story in _stories(rows, attempts, records)}
@@ -102,7 +111,12 @@ def judge(
         for check in CHECKS:
             check(found, story)
     _strangers(found, stories, attempts, records)
-    _cancels(found, accounts, stories, audited)
+    found.ties, family = len(tied), ties.Families(stories, tied)
+    for sentence in family.broken():
+        found.violate(TIES, sentence)
+    for sentence in family.wrong(batches):
+        found.violate(BATCHES, sentence)
+    _cancels(found, accounts, stories, audited, family.disappointed())
     return found
 
 
@@ -222,7 +236,9 @@ def _strangers(
         found.violate(LOST, f"{job} began, and there is no such job")
 
 
-def _cancels(found: Findings, accounts: Accounts, stories: dict[str, Story], audited: set[str]) -> None:
+def _cancels(
+    found: Findings, accounts: Accounts, stories: dict[str, Story], audited: set[str], disappointed: set[str]
+) -> None:
     """Final for what has not started, and a request for what runs: no new attempt after the answer, in any case."""
     for cancel in accounts.cancelled:
         found.cancelled[cancel.answer] += 1
@@ -237,5 +253,6 @@ def _cancels(found: Findings, accounts: Accounts, stories: dict[str, Story], aud
         if cancel.answer != "finished" and cancel.job not in audited:
             found.violate(UNAUDITED, f"{cancel}")
     for story in stories.values():
-        if story.row.status == "CANCELLED" and not (story.row.cancel_requested and story.row.job in audited):
+        is_asked = story.row.cancel_requested and story.row.job in audited
+        if story.row.status == "CANCELLED" and not is_asked and story.row.job not in disappointed:
             found.violate(UNAUDITED, str(story))
