@@ -2,7 +2,8 @@
 
 from django.urls import include, path
 
-from dashboard import actions, login, metrics
+from dashboard import login, metrics
+from dashboard.actions import many_jobs, muting, one_job, steering
 from dashboard.pages import dead_letters, events, job, jobs, nodes, overview, queues, schedules, settings, workers
 
 app_name = "dashboard"
@@ -28,26 +29,26 @@ urlpatterns = [
     path("dashboard/events/", events.all_events, name="events"),
     path("dashboard/settings/", settings.all_settings, name="settings"),
     # What people do from them
-    path("dashboard/jobs/<uuid:job_id>/cancel", actions.cancel_job, name="cancel"),
-    path("dashboard/jobs/<uuid:job_id>/retry", actions.retry_job, name="retry"),
-    path("dashboard/jobs/<uuid:job_id>/discard", actions.discard_job, name="discard"),
-    path("dashboard/jobs/cancel", actions.cancel_selected, name="cancel-selected"),
-    path("dashboard/jobs/retry", actions.retry_selected, name="retry-selected"),
-    path("dashboard/jobs/discard", actions.discard_selected, name="discard-selected"),
-    path("dashboard/dead-letters/retry", actions.retry_group, name="retry-group"),
-    path("dashboard/dead-letters/discard", actions.discard_group, name="discard-group"),
-    path("dashboard/queues/pause", actions.pause_queue, name="pause"),
-    path("dashboard/queues/resume", actions.resume_queue, name="resume"),
-    path("dashboard/queues/tune", actions.tune_queue, name="tune"),
+    path("dashboard/jobs/<uuid:job_id>/cancel", one_job.cancel_job, name="cancel"),
+    path("dashboard/jobs/<uuid:job_id>/retry", one_job.retry_job, name="retry"),
+    path("dashboard/jobs/<uuid:job_id>/discard", one_job.discard_job, name="discard"),
+    path("dashboard/jobs/cancel", many_jobs.cancel_selected, name="cancel-selected"),
+    path("dashboard/jobs/retry", many_jobs.retry_selected, name="retry-selected"),
+    path("dashboard/jobs/discard", many_jobs.discard_selected, name="discard-selected"),
+    path("dashboard/dead-letters/retry", many_jobs.retry_group, name="retry-group"),
+    path("dashboard/dead-letters/discard", many_jobs.discard_group, name="discard-group"),
+    path("dashboard/queues/pause", steering.pause_queue, name="pause"),
+    path("dashboard/queues/resume", steering.resume_queue, name="resume"),
+    path("dashboard/queues/tune", steering.tune_queue, name="tune"),
     path("dashboard/schedules/<int:schedule>/pause", schedules.pause_schedule, name="pause-schedule"),
     path("dashboard/schedules/<int:schedule>/resume", schedules.resume_schedule, name="resume-schedule"),
     path("dashboard/schedules/<int:schedule>/run", schedules.run_schedule, name="run-schedule"),
-    path("dashboard/pool/scale", actions.scale_pool, name="scale"),
-    path("dashboard/workers/check", actions.check_workers, name="check"),
+    path("dashboard/pool/scale", steering.scale_pool, name="scale"),
+    path("dashboard/workers/check", steering.check_workers, name="check"),
     path("dashboard/workers/<str:worker>/restart", workers.replace_worker, name="restart-worker"),
-    path("dashboard/alerts/<int:alert>/mute", actions.mute, name="mute"),
-    path("dashboard/alerts/<int:alert>/unmute", actions.unmute, name="unmute"),
-    path("dashboard/nodes/restart", actions.restart_workers, name="restart"),
+    path("dashboard/alerts/<int:alert>/mute", muting.mute, name="mute"),
+    path("dashboard/alerts/<int:alert>/unmute", muting.unmute, name="unmute"),
+    path("dashboard/nodes/restart", steering.restart_workers, name="restart"),
     # Signing in
     path("login/<str:token>/", login.first_login, name="first-login"),
 ]

@@ -7,7 +7,8 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.urls import NoReverseMatch, reverse
 
-from dashboard.actions import Said, deed
+from dashboard.actions.answers import Said
+from dashboard.actions.deed import deed
 from dashboard.pages.frame import page, show
 from dashboard.policy import Action
 from pool.adapters import django_q

@@ -8,7 +8,8 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from dashboard import history
-from dashboard.actions import Said, deed
+from dashboard.actions.answers import Said
+from dashboard.actions.deed import deed
 from dashboard.pages.frame import page, show
 from dashboard.pages.overview import lanes
 from dashboard.policy import Action

@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from dashboard import actions
+from dashboard.actions import many_jobs
 from pool.domain.ids import new_id
 from pool.domain.states import JobStatus, NodeState
 from pool.models import Job, Node, PoolEvent, Queue
@@ -128,7 +128,7 @@ def test_group_of_dead_letters_is_retried_or_discarded(operator: Client) -> None
 
 
 def test_large_group_is_done_in_parts_and_says_so(operator: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(actions, "MOST_AT_ONCE", 2)
+    monkeypatch.setattr(many_jobs, "MOST_AT_ONCE", 2)
     for _ in range(3):
         a_job(JobStatus.FAILED, error=an_error("Declined"))
     first = asked(operator, "retry-group", task="shop.tasks.send", error="Declined").json()["text"]
