@@ -9,7 +9,7 @@ from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from dashboard.api import shapes
+from dashboard.api import schema
 from dashboard.api.body import has_body, read_object
 from dashboard.api.endpoint import Endpoint, needing
 from dashboard.api.errors import BadField
@@ -36,22 +36,22 @@ class Alert(s.Serializer):
     level = s.ChoiceField(list(Level))
     message = s.CharField()
     opened_at = s.DateTimeField()
-    clear_since = shapes.nullable(s.DateTimeField, help_text="Since when no look has found it; null: it lasts.")
-    resolved_at = shapes.nullable(s.DateTimeField)
+    clear_since = schema.nullable(s.DateTimeField, help_text="Since when no look has found it; null: it lasts.")
+    resolved_at = schema.nullable(s.DateTimeField)
     muted = s.BooleanField()
-    muted_until = shapes.nullable(s.DateTimeField)
-    muted_by = shapes.nullable(s.CharField)
+    muted_until = schema.nullable(s.DateTimeField)
+    muted_by = schema.nullable(s.CharField)
 
 
 class Mute(s.Serializer):
-    seconds = shapes.optional(s.FloatField, allow_null=True, max_value=LONGEST_S, help_text="null: until it is over.")
+    seconds = schema.optional(s.FloatField, allow_null=True, max_value=LONGEST_S, help_text="null: until it is over.")
 
 
 class Health(s.Serializer):
     timestamp = s.DateTimeField()
     status = s.ChoiceField(list(Status))
     monitoring = s.BooleanField(help_text="Workers are asked for signs of life all the time.")
-    capacity = shapes.nullable(s.FloatField, help_text="Healthy workers of those wanted, 0 to 1.")
+    capacity = schema.nullable(s.FloatField, help_text="Healthy workers of those wanted, 0 to 1.")
     workers = s.DictField(help_text="total, healthy, unhealthy")
     alerts = s.ListField(child=s.DictField())
 
@@ -62,7 +62,7 @@ class Checked(Health):
 
 
 class CheckOrder(s.Serializer):
-    wait = shapes.optional(s.FloatField, min_value=0, max_value=LONGEST_WAIT_S, help_text="Seconds for the answers.")
+    wait = schema.optional(s.FloatField, min_value=0, max_value=LONGEST_WAIT_S, help_text="Seconds for the answers.")
 
 
 class Alerts(Endpoint):
@@ -71,7 +71,7 @@ class Alerts(Endpoint):
     needs = needing(GET=Action.READ)
     parameters = {"resolved": switch}  # noqa: RUF012
 
-    @shapes.described("alerts_list", responses=shapes.listed(Alert))
+    @schema.described("alerts_list", responses=schema.listed(Alert))
     def get(self, request: Request) -> Response:
         """List the open alerts, the newest first; with `resolved` the last hundred that are over."""
         return whole_list(alerts.listed(database_alias(), timezone.now(), **self.given))
@@ -82,7 +82,7 @@ class MuteAlert(Endpoint):
 
     needs = needing(POST=Action.MUTE)
 
-    @shapes.described("alerts_mute", request=Mute, responses={200: Alert, **shapes.UNKNOWN, **shapes.WRONG})
+    @schema.described("alerts_mute", request=Mute, responses={200: Alert, **schema.UNKNOWN, **schema.WRONG})
     def post(self, request: Request, alert_id: str) -> Response:
         """Tell nobody of this alert for so many seconds, or until it is over."""
         seconds = _number(_body(request), "seconds", LONGEST_S)
@@ -99,7 +99,7 @@ class UnmuteAlert(Endpoint):
 
     needs = needing(POST=Action.MUTE)
 
-    @shapes.described("alerts_unmute", request=None, responses={200: Alert, **shapes.UNKNOWN})
+    @schema.described("alerts_unmute", request=None, responses={200: Alert, **schema.UNKNOWN})
     def post(self, request: Request, alert_id: str) -> Response:
         """Tell of this alert again."""
         try:
@@ -113,7 +113,7 @@ class HealthSummary(Endpoint):
 
     needs = needing(GET=Action.READ)
 
-    @shapes.described("health", responses=Health)
+    @schema.described("health", responses=Health)
     def get(self, request: Request) -> Response:
         """Give the status of the pool, its capacity and its alerts."""
         return Response(health_summary())
@@ -129,7 +129,7 @@ class CheckWorkers(Endpoint):
 
     needs = needing(POST=Action.CHECK)
 
-    @shapes.described("workers_check", request=CheckOrder, responses={200: Checked, **shapes.WRONG})
+    @schema.described("workers_check", request=CheckOrder, responses={200: Checked, **schema.WRONG})
     def post(self, request: Request) -> Response:
         """Ask every worker for a sign of life; with `wait` the answer comes when they have answered, or not in time."""
         return Response(check_health(self.actor(), _number(_body(request), "wait", LONGEST_WAIT_S) or 0.0))
@@ -140,7 +140,7 @@ class RestartWorker(Endpoint):
 
     needs = needing(POST=Action.RESTART)
 
-    @shapes.described("workers_restart", request=CheckOrder, responses={202: Restarted, **shapes.UNKNOWN})
+    @schema.described("workers_restart", request=CheckOrder, responses={202: Restarted, **schema.UNKNOWN})
     def post(self, request: Request, worker_id: str) -> Response:
         """Let a worker go after its job, and another take its place; `wait` for its node to be seen to do it."""
         wait_s = _number(_body(request), "wait", LONGEST_WAIT_S) or 0.0

@@ -8,7 +8,7 @@ import msgspec
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from dashboard.api import shapes
+from dashboard.api import job_shapes, schema
 from dashboard.api.endpoint import Endpoint, needing
 from dashboard.api.errors import BadField
 from dashboard.api.lists import address, job_dicts
@@ -39,7 +39,7 @@ class Batch(Endpoint):
 
     needs = needing(GET=Action.READ)
 
-    @shapes.described("batches_detail", responses={200: shapes.BatchCounts, **shapes.UNKNOWN})
+    @schema.described("batches_detail", responses={200: job_shapes.BatchCounts, **schema.UNKNOWN})
     def get(self, request: Request, batch_id: str) -> Response:
         """Show how many jobs of a batch have ended, and how."""
         return Response(batch_dict(get_batch(batch_id)))
@@ -51,10 +51,10 @@ class Children(Endpoint):
     needs = needing(GET=Action.READ)
     parameters = CHILD_QUERY
 
-    @shapes.described(
+    @schema.described(
         "jobs_children",
-        parameters=shapes.CHILD_LIST,
-        responses={200: shapes.listed(shapes.Job), **shapes.UNKNOWN},
+        parameters=schema.CHILD_LIST,
+        responses={200: schema.listed(job_shapes.Job), **schema.UNKNOWN},
     )
     def get(self, request: Request, job_id: str) -> Response:
         """List the jobs that wait, or waited, for a job or a batch."""

@@ -21,7 +21,7 @@ from drf_spectacular.types import OpenApiTypes
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from dashboard.api import shapes
+from dashboard.api import schema
 from dashboard.api.endpoint import Endpoint, needing
 from dashboard.pages.frame import page, plain_page
 from dashboard.policy import Action
@@ -51,7 +51,7 @@ class Schema(Endpoint):
 
     needs = needing(GET=Action.READ)
 
-    @shapes.described("schema", responses={200: OpenApiTypes.OBJECT})
+    @schema.described("schema", responses={200: OpenApiTypes.OBJECT})
     def get(self, request: Request) -> Response:
         """Describe the API, as OpenAPI."""
         return Response(description(reverse("dashboard:api:jobs").removesuffix("jobs")))

@@ -8,7 +8,7 @@ from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from dashboard.api import shapes
+from dashboard.api import job_shapes, schema
 from dashboard.api.batches import read_batch
 from dashboard.api.body import read_object
 from dashboard.api.endpoint import Endpoint, needing
@@ -42,12 +42,14 @@ class Jobs(Endpoint):
     parameters = JOB_QUERY
     throttle_classes = (SubmissionThrottle,)
 
-    @shapes.described("jobs_list", parameters=shapes.JOB_LIST, responses=shapes.listed(shapes.Job))
+    @schema.described("jobs_list", parameters=schema.JOB_LIST, responses=schema.listed(job_shapes.Job))
     def get(self, request: Request) -> Response:
         """List jobs, newest first."""
         return page_of_jobs(request._request, self.given)
 
-    @shapes.described("jobs_submit", request=shapes.Order, responses={201: shapes.Job, 200: shapes.Job, **shapes.WRONG})
+    @schema.described(
+        "jobs_submit", request=job_shapes.Order, responses={201: job_shapes.Job, 200: job_shapes.Job, **schema.WRONG}
+    )
     def post(self, request: Request) -> Response:
         """Submit a job: 201. When another job holds its unique key, nothing is stored and that one is shown: 200."""
         body = read_object(request._request, order_bytes())
@@ -65,7 +67,7 @@ class Batch(Endpoint):
     needs = needing(POST=Action.SUBMIT)
     throttle_classes = (SubmissionThrottle,)
 
-    @shapes.described("jobs_batch", request=shapes.Batch, responses={201: shapes.Ids, **shapes.WRONG})
+    @schema.described("jobs_batch", request=job_shapes.Batch, responses={201: job_shapes.Ids, **schema.WRONG})
     def post(self, request: Request) -> Response:
         """Submit up to 10,000 jobs: all of them, or none."""
         body = read_object(request._request, BATCH_BYTES)
@@ -81,12 +83,12 @@ class Job(Endpoint):
 
     needs = needing(GET=Action.READ, DELETE=Action.CANCEL)
 
-    @shapes.described("jobs_detail", responses={200: shapes.Job, **shapes.UNKNOWN})
+    @schema.described("jobs_detail", responses={200: job_shapes.Job, **schema.UNKNOWN})
     def get(self, request: Request, job_id: str) -> Response:
         """Show a job, with its position in the queue and why it waits."""
         return Response(job_detail(job_id))
 
-    @shapes.described("jobs_cancel", responses={200: shapes.Job, 202: shapes.Job, **shapes.FINISHED})
+    @schema.described("jobs_cancel", responses={200: job_shapes.Job, 202: job_shapes.Job, **schema.FINISHED})
     def delete(self, request: Request, job_id: str) -> Response:
         """Cancel a job: at once while it waits (200), in stages when it runs (202)."""
         answer = operate.cancel(job_id, self.actor())
@@ -101,7 +103,7 @@ class Retry(Endpoint):
 
     needs = needing(POST=Action.RETRY)
 
-    @shapes.described("jobs_retry", request=None, responses={200: shapes.Job, **shapes.FINISHED})
+    @schema.described("jobs_retry", request=None, responses={200: job_shapes.Job, **schema.FINISHED})
     def post(self, request: Request, job_id: str) -> Response:
         """Give a failed, timed out or cancelled job a fresh budget of attempts."""
         operate.retry(job_id, self.actor())
@@ -113,7 +115,7 @@ class Discard(Endpoint):
 
     needs = needing(POST=Action.DISCARD)
 
-    @shapes.described("jobs_discard", request=None, responses={200: shapes.Job, **shapes.FINISHED})
+    @schema.described("jobs_discard", request=None, responses={200: job_shapes.Job, **schema.FINISHED})
     def post(self, request: Request, job_id: str) -> Response:
         """Take a dead letter off the list."""
         operate.discard(job_id, self.actor())
@@ -125,7 +127,7 @@ class Attempts(Endpoint):
 
     needs = needing(GET=Action.READ)
 
-    @shapes.described("jobs_attempts", responses={200: shapes.listed(shapes.Attempt), **shapes.UNKNOWN})
+    @schema.described("jobs_attempts", responses={200: schema.listed(job_shapes.Attempt), **schema.UNKNOWN})
     def get(self, request: Request, job_id: str) -> Response:
         """List the attempts that were kept: all but a first success."""
         return whole_list(attempts(job_id))
@@ -137,10 +139,10 @@ class Logs(Endpoint):
     needs = needing(GET=Action.READ)
     parameters = LOG_QUERY
 
-    @shapes.described(
+    @schema.described(
         "jobs_logs",
-        parameters=shapes.LOG_LIST,
-        responses={200: shapes.listed(shapes.LogPiece), **shapes.UNKNOWN},
+        parameters=schema.LOG_LIST,
+        responses={200: schema.listed(job_shapes.LogPiece), **schema.UNKNOWN},
     )
     def get(self, request: Request, job_id: str) -> Response:
         """List its pieces, oldest first, on from the piece with the id `after`."""
@@ -156,7 +158,7 @@ class DeadLetters(Endpoint):
     needs = needing(GET=Action.READ)
     parameters = JOB_QUERY
 
-    @shapes.described("dead_letters", parameters=shapes.JOB_LIST, responses=shapes.listed(shapes.Job))
+    @schema.described("dead_letters", parameters=schema.JOB_LIST, responses=schema.listed(job_shapes.Job))
     def get(self, request: Request) -> Response:
         """List the failed and timed out jobs that nobody retried or discarded, newest first."""
         return page_of_jobs(request._request, self.given, dead=True)

@@ -6,7 +6,7 @@ from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from dashboard.api import shapes
+from dashboard.api import schema
 from dashboard.api.endpoint import Endpoint, needing
 from dashboard.policy import Action
 from pool.domain.blockers import Code
@@ -23,8 +23,8 @@ class Blocker(s.Serializer):
     code = s.ChoiceField(list(Code))
     sentence = s.CharField()
     subject = s.CharField(help_text="The queue, key, task, tenant, worker or host that it is about.")
-    since = shapes.nullable(s.DateTimeField)
-    until = shapes.nullable(s.DateTimeField, help_text="When it ends, where that is known.")
+    since = schema.nullable(s.DateTimeField)
+    until = schema.nullable(s.DateTimeField, help_text="When it ends, where that is known.")
     blocks = s.BooleanField(help_text="False: it stands in nobody's way, and is good to know.")
 
 
@@ -33,7 +33,7 @@ class Estimate(s.Serializer):
     seconds = s.FloatField(help_text="From now.")
     at_least = s.BooleanField(help_text="Not before then; how much later is not known.")
     sure = s.ChoiceField(list(Sure), allow_null=True)
-    rate = shapes.nullable(s.FloatField, help_text="Jobs of its queue in a second that it was made with.")
+    rate = schema.nullable(s.FloatField, help_text="Jobs of its queue in a second that it was made with.")
 
 
 class UnmetParent(s.Serializer):
@@ -42,8 +42,8 @@ class UnmetParent(s.Serializer):
     is_batch = s.BooleanField()
     status = s.ChoiceField(list(JobStatus), allow_null=True)
     wants = s.ChoiceField(list(ParentEnd))
-    done = shapes.nullable(s.IntegerField, help_text="Of a batch: jobs that have ended.")
-    total = shapes.nullable(s.IntegerField)
+    done = schema.nullable(s.IntegerField, help_text="Of a batch: jobs that have ended.")
+    total = schema.nullable(s.IntegerField)
 
 
 class Parents(s.Serializer):
@@ -57,7 +57,7 @@ class Explanation(s.Serializer):
     id = s.UUIDField()
     status = s.ChoiceField(list(JobStatus))
     summary = s.CharField()
-    position = shapes.nullable(s.IntegerField, help_text="Jobs before it in its queue.")
+    position = schema.nullable(s.IntegerField, help_text="Jobs before it in its queue.")
     more_before = s.BooleanField(help_text="There are more than are counted.")
     estimate = Estimate(allow_null=True, help_text="When it may start; null: nobody knows.")
     blockers = Blocker(many=True, help_text="The most important first.")
@@ -66,9 +66,9 @@ class Explanation(s.Serializer):
 
 class Stack(s.Serializer):
     id = s.UUIDField()
-    worker = shapes.nullable(s.CharField)
-    at = shapes.nullable(s.DateTimeField, help_text="When it was there; null: its node has not answered yet.")
-    text = shapes.nullable(s.CharField, help_text="As in a traceback, the innermost call last.")
+    worker = schema.nullable(s.CharField)
+    at = schema.nullable(s.DateTimeField, help_text="When it was there; null: its node has not answered yet.")
+    text = schema.nullable(s.CharField, help_text="As in a traceback, the innermost call last.")
 
 
 class Explain(Endpoint):
@@ -76,7 +76,7 @@ class Explain(Endpoint):
 
     needs = needing(GET=Action.READ)
 
-    @shapes.described("jobs_explain", responses={200: Explanation, **shapes.UNKNOWN})
+    @schema.described("jobs_explain", responses={200: Explanation, **schema.UNKNOWN})
     def get(self, request: Request, job_id: str) -> Response:
         """Say what stands between a job and its start, where it stands in its queue and when it may start."""
         return Response(explain(job_id))
@@ -87,7 +87,7 @@ class JobStack(Endpoint):
 
     needs = needing(GET=Action.READ)
 
-    @shapes.described("jobs_stack", responses={200: Stack, 202: Stack, **shapes.FINISHED})
+    @schema.described("jobs_stack", responses={200: Stack, 202: Stack, **schema.FINISHED})
     def get(self, request: Request, job_id: str) -> Response:
         """Show where a running job is: what is known (200), or that its node was asked just now (202). Ask again."""
         job = get_job(job_id)

@@ -4,7 +4,7 @@ from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from dashboard.api import shapes
+from dashboard.api import job_shapes, pool_shapes, schema
 from dashboard.api.endpoint import Endpoint, needing
 from dashboard.api.lists import address
 from dashboard.api.query import text, whole
@@ -23,10 +23,10 @@ class Schedules(Endpoint):
     needs = needing(GET=Action.READ)
     parameters = SCHEDULE_QUERY
 
-    @shapes.described(
+    @schema.described(
         "schedules_list",
-        parameters=shapes.SCHEDULE_LIST,
-        responses={200: shapes.listed(shapes.Schedule), **shapes.UNKNOWN},
+        parameters=schema.SCHEDULE_LIST,
+        responses={200: schema.listed(pool_shapes.Schedule), **schema.UNKNOWN},
     )
     def get(self, request: Request) -> Response:
         """List the pool's schedules by their number, with their next runs and how punctual the last one was."""
@@ -41,7 +41,7 @@ class Schedule(Endpoint):
 
     needs = needing(GET=Action.READ)
 
-    @shapes.described("schedules_detail", responses={200: shapes.Schedule, **shapes.UNKNOWN})
+    @schema.described("schedules_detail", responses={200: pool_shapes.Schedule, **schema.UNKNOWN})
     def get(self, request: Request, schedule_id: str) -> Response:
         """Show a schedule."""
         return Response(shown(schedule_id))
@@ -52,7 +52,7 @@ class Pause(Endpoint):
 
     needs = needing(POST=Action.PAUSE)
 
-    @shapes.described("schedules_pause", request=None, responses={200: shapes.Schedule, **shapes.UNKNOWN})
+    @schema.described("schedules_pause", request=None, responses={200: pool_shapes.Schedule, **schema.UNKNOWN})
     def post(self, request: Request, schedule_id: str) -> Response:
         """Let a schedule fire no more until it is resumed."""
         pause(schedule_id, self.actor())
@@ -64,7 +64,7 @@ class Resume(Endpoint):
 
     needs = needing(POST=Action.RESUME)
 
-    @shapes.described("schedules_resume", request=None, responses={200: shapes.Schedule, **shapes.UNKNOWN})
+    @schema.described("schedules_resume", request=None, responses={200: pool_shapes.Schedule, **schema.UNKNOWN})
     def post(self, request: Request, schedule_id: str) -> Response:
         """Let a schedule fire again, from its next time on."""
         resume(schedule_id, self.actor())
@@ -76,8 +76,8 @@ class Run(Endpoint):
 
     needs = needing(POST=Action.RUN)
 
-    @shapes.described(
-        "schedules_run", request=None, responses={201: shapes.Job, **shapes.FINISHED, 429: shapes.WRONG[429]}
+    @schema.described(
+        "schedules_run", request=None, responses={201: job_shapes.Job, **schema.FINISHED, 429: schema.WRONG[429]}
     )
     def post(self, request: Request, schedule_id: str) -> Response:
         """Enqueue the job of a schedule now, paused or not; its rhythm stays as it is."""

@@ -7,7 +7,7 @@ from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from dashboard.api import shapes
+from dashboard.api import pool_shapes, schema
 from dashboard.api.body import read_object
 from dashboard.api.endpoint import Endpoint, needing
 from dashboard.api.errors import BadField
@@ -35,7 +35,7 @@ class Tasks(Endpoint):
 
     needs = needing(GET=Action.READ)
 
-    @shapes.described("tasks_list", responses=shapes.listed(shapes.Task))
+    @schema.described("tasks_list", responses=schema.listed(pool_shapes.Task))
     def get(self, request: Request) -> Response:
         """List the registered tasks with their options."""
         return whole_list([_task_dict(name, task) for name, task in sorted(registry.discover().items())])
@@ -46,7 +46,7 @@ class Queues(Endpoint):
 
     needs = needing(GET=Action.READ)
 
-    @shapes.described("queues_list", responses=shapes.listed(shapes.Queue))
+    @schema.described("queues_list", responses=schema.listed(pool_shapes.Queue))
     def get(self, request: Request) -> Response:
         """List the queues with their counters."""
         return whole_list(queues())
@@ -57,12 +57,12 @@ class Queue(Endpoint):
 
     needs = needing(GET=Action.READ, PATCH=Action.TUNE)
 
-    @shapes.described("queues_detail", responses={200: shapes.Queue, **shapes.UNKNOWN})
+    @schema.described("queues_detail", responses={200: pool_shapes.Queue, **schema.UNKNOWN})
     def get(self, request: Request, name: str) -> Response:
         """Show a queue with its counters, its limits, and how full it is."""
         return Response(_queue(name))
 
-    @shapes.described("queues_tune", request=shapes.Limits, responses={200: shapes.Queue, **shapes.WRONG})
+    @schema.described("queues_tune", request=pool_shapes.Limits, responses={200: pool_shapes.Queue, **schema.WRONG})
     def patch(self, request: Request, name: str) -> Response:
         """Set the queue's weight and limits: those that are sent. null takes a limit away."""
         changes = read_object(request._request, SMALL_BYTES)
@@ -80,7 +80,7 @@ class Pause(Endpoint):
 
     needs = needing(POST=Action.PAUSE)
 
-    @shapes.described("queues_pause", request=None, responses={200: shapes.Queue, **shapes.WRONG})
+    @schema.described("queues_pause", request=None, responses={200: pool_shapes.Queue, **schema.WRONG})
     def post(self, request: Request, name: str) -> Response:
         """Let no further job of the queue start. A queue may be paused before it has jobs."""
         try:
@@ -95,7 +95,7 @@ class Resume(Endpoint):
 
     needs = needing(POST=Action.RESUME)
 
-    @shapes.described("queues_resume", request=None, responses={200: shapes.Queue, **shapes.UNKNOWN})
+    @schema.described("queues_resume", request=None, responses={200: pool_shapes.Queue, **schema.UNKNOWN})
     def post(self, request: Request, name: str) -> Response:
         """Let the queue's jobs start again."""
         _queue(name)
@@ -108,7 +108,7 @@ class Workers(Endpoint):
 
     needs = needing(GET=Action.READ)
 
-    @shapes.described("workers_list", responses=shapes.listed(shapes.Worker))
+    @schema.described("workers_list", responses=schema.listed(pool_shapes.Worker))
     def get(self, request: Request) -> Response:
         """List the workers of the live nodes."""
         return whole_list(workers())
@@ -119,7 +119,7 @@ class Worker(Endpoint):
 
     needs = needing(GET=Action.READ)
 
-    @shapes.described("workers_detail", responses={200: shapes.Worker, **shapes.UNKNOWN})
+    @schema.described("workers_detail", responses={200: pool_shapes.Worker, **schema.UNKNOWN})
     def get(self, request: Request, worker_id: str) -> Response:
         """Show a worker that lives."""
         return Response(_one("worker", "id", worker_id, workers()))
@@ -131,7 +131,7 @@ class Nodes(Endpoint):
     needs = needing(GET=Action.READ)
     parameters = NODE_QUERY
 
-    @shapes.described("nodes_list", parameters=shapes.NODE_LIST, responses=shapes.listed(shapes.Node))
+    @schema.described("nodes_list", parameters=schema.NODE_LIST, responses=schema.listed(pool_shapes.Node))
     def get(self, request: Request) -> Response:
         """List the live nodes, newest first; with `ended` the last hundred of all."""
         return whole_list(nodes(**self.given))
@@ -142,7 +142,7 @@ class Pool(Endpoint):
 
     needs = needing(GET=Action.READ)
 
-    @shapes.described("pool_status", responses=shapes.Figures)
+    @schema.described("pool_status", responses=pool_shapes.Figures)
     def get(self, request: Request) -> Response:
         """Give the figures of the pool: the same as /metrics."""
         return Response(pool_status())
@@ -153,7 +153,7 @@ class Scale(Endpoint):
 
     needs = needing(POST=Action.SCALE)
 
-    @shapes.described("pool_scale", request=shapes.Scale, responses={202: shapes.Size, **shapes.WRONG})
+    @schema.described("pool_scale", request=pool_shapes.Scale, responses={202: pool_shapes.Size, **schema.WRONG})
     def post(self, request: Request) -> Response:
         """Ask for so many workers in all (`size`), or so many more or fewer (`by`); `{"size": "auto"}` lets go of that.
 

@@ -11,8 +11,9 @@ from drf_spectacular.drainage import GENERATOR_STATS
 from drf_spectacular.settings import spectacular_settings
 from drf_spectacular.validation import validate_schema
 
-from dashboard.api import documents, order, shapes, urls
+from dashboard.api import documents, job_shapes, order, pool_shapes, urls
 from dashboard.api.lists import JOB_QUERY
+from dashboard.api.schema import Problem
 from pool.domain.ids import new_id
 from pool.domain.states import NodeState, WorkerState
 from pool.models import Attempt, Batch, Job, JobLog, Node, Tally, WorkerSnapshot
@@ -67,7 +68,7 @@ def test_parameters_of_lists_are_described(schema: dict[str, Any]) -> None:
 
 
 def test_fields_of_a_job_to_submit_are_those_that_are_read() -> None:
-    assert set(shapes.Order().fields) == set(order.FIELDS)
+    assert set(job_shapes.Order().fields) == set(order.FIELDS)
 
 
 def test_shapes_are_those_of_the_answers(api: Api) -> None:
@@ -81,17 +82,17 @@ def test_shapes_are_those_of_the_answers(api: Api) -> None:
         id="w1", node="n1", slot=0, pid=2, state=WorkerState.IDLE, started_at=now, last_beat=now
     )
     for shape, shown in (
-        (shapes.Job, read.job_dict(job)),
-        (shapes.Attempt, read.attempts(job.pk)[0]),
-        (shapes.LogPiece, read.logs(job.pk)[0]),
-        (shapes.Task, api.get("tasks").json()["results"][0]),
-        (shapes.BatchCounts, read.batch_dict(Batch.objects.create(created_at=now))),
-        (shapes.Schedule, schedule_dict(Schedule.objects.create(func="t").pk)),
-        (shapes.Queue, read.queues()[0]),
-        (shapes.Worker, read.workers()[0]),
-        (shapes.Node, read.nodes()[0]),
-        (shapes.Figures, read.pool_status()),
-        (shapes.Problem, {**api.get("jobs/x").json(), "field": "x"}),
+        (job_shapes.Job, read.job_dict(job)),
+        (job_shapes.Attempt, read.attempts(job.pk)[0]),
+        (job_shapes.LogPiece, read.logs(job.pk)[0]),
+        (pool_shapes.Task, api.get("tasks").json()["results"][0]),
+        (job_shapes.BatchCounts, read.batch_dict(Batch.objects.create(created_at=now))),
+        (pool_shapes.Schedule, schedule_dict(Schedule.objects.create(func="t").pk)),
+        (pool_shapes.Queue, read.queues()[0]),
+        (pool_shapes.Worker, read.workers()[0]),
+        (pool_shapes.Node, read.nodes()[0]),
+        (pool_shapes.Figures, read.pool_status()),
+        (Problem, {**api.get("jobs/x").json(), "field": "x"}),
     ):
         assert set(shape().fields) == set(shown), shape
 
