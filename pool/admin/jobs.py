@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from pool.admin.read_only import OF_NEWEST, LongListAdmin, Shown, of_newest
+from pool.admin.read_only import OF_NEWEST, ByIdAdmin, LongListAdmin, Shown, of_newest
 from pool.conf import database_alias
 from pool.domain.ids import first_id, parse_id
 from pool.domain.states import JobStatus
@@ -94,21 +94,11 @@ class JobAdmin(LongListAdmin):
         return queryset.filter(task__startswith=search_term.strip()), False
 
 
-class OfJobAdmin(LongListAdmin):
-    """Rows that belong to a job: found by its id."""
+class OfJobAdmin(ByIdAdmin):
+    """Rows that belong to a job."""
 
     search_fields = ("job",)
     search_help_text = "A job's id."
-
-    def listed(self, rows: QuerySet[Any], filters: dict[str, str]) -> QuerySet[Any]:
-        return rows if set(filters) <= {"q"} else super().listed(rows, filters)
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
-    ) -> tuple[QuerySet[Any], bool]:
-        if not search_term:
-            return queryset, False
-        return queryset.filter(job_id=parse_id(search_term.strip())), False
 
 
 @admin.register(Attempt)

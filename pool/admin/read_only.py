@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from django.utils.functional import cached_property
 
 from pool.conf import database_alias
+from pool.domain.ids import parse_id
 
 MOST_COUNTED = 10_000
 MOST_LOOKED_AT = 10_000
@@ -66,6 +67,22 @@ class LongListAdmin(ReadOnlyAdmin):
     def listed(self, rows: QuerySet[Any], filters: dict[str, str]) -> QuerySet[Any]:
         """The rows that a list is made of, when these filters will be applied to them."""
         return of_newest(rows) if filters else rows
+
+
+class ByIdAdmin(LongListAdmin):
+    """Rows that are found by the id in one of their columns, which is all that `search_fields` names."""
+
+    def listed(self, rows: QuerySet[Any], filters: dict[str, str]) -> QuerySet[Any]:
+        return rows if set(filters) <= {"q"} else super().listed(rows, filters)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        if not search_term:
+            return queryset, False
+        pk = parse_id(search_term.strip())
+        (column,) = self.search_fields
+        return queryset.filter(**{column: pk}) if pk else queryset.none(), False
 
 
 def is_list(request: HttpRequest) -> bool:

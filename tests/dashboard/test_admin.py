@@ -105,6 +105,17 @@ def test_search_takes_anything(staff: Client, rows: dict[type, Any], model: type
         assert staff.get(address(model, "changelist"), {"q": term}).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("model", "column"),
+    [(Attempt, "job_id"), (JobLog, "job_id"), (JobDependency, "child"), (Batch, "id"), (BatchChange, "batch")],
+)
+def test_rows_are_found_by_an_id_alone(staff: Client, rows: dict[type, Any], model: type, column: str) -> None:
+    id = getattr(rows[model], column)
+    for term, expected in ((id, [rows[model]]), (id.hex, [rows[model]]), (new_id(), []), ("x", [])):
+        found = staff.get(address(model, "changelist"), {"q": str(term)}).context["cl"].result_list
+        assert expected == list(found)
+
+
 def test_no_action_deletes_jobs(staff: Client, rows: dict[type, Any]) -> None:
     staff.post(address(Job, "changelist"), {"action": "delete_selected", "_selected_action": rows[Job].pk, "post": "y"})
     assert Job.objects.exists()
