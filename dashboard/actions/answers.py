@@ -51,6 +51,11 @@ class Said:
     undo_fields: Mapping[str, Any] = field(default_factory=dict)
 
 
+def switched(changed: bool, now: str, already: str, back: str, **fields: str) -> Said:
+    """What a switch says: how it stands now, with the form that turns it back; or that it stood so before."""
+    return Said(now, undo=back, undo_fields=fields) if changed else Said(already, messages.WARNING)
+
+
 def answer(request: HttpRequest, said: Said) -> HttpResponse:
     """Say what came of it, with its way back."""
     if _wants_json(request):

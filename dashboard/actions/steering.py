@@ -4,7 +4,7 @@ from django.contrib import messages
 from django.http import HttpRequest
 from django.urls import reverse
 
-from dashboard.actions.answers import Said
+from dashboard.actions.answers import Said, switched
 from dashboard.actions.deed import deed
 from dashboard.actions.fields import read_number, read_whole
 from dashboard.policy import Action
@@ -19,17 +19,15 @@ from pool.store.operate import Actor
 @deed(Action.PAUSE)
 def pause_queue(request: HttpRequest, by: Actor) -> Said:
     queue = request.POST.get("queue", "")
-    if not operate.pause(queue, by):
-        return Said(f"Queue {queue} was paused already.", messages.WARNING)
-    return Said(f"Queue {queue} is paused.", undo=reverse("dashboard:resume"), undo_fields={"queue": queue})
+    changed, back = operate.pause(queue, by), reverse("dashboard:resume")
+    return switched(changed, f"Queue {queue} is paused.", f"Queue {queue} was paused already.", back, queue=queue)
 
 
 @deed(Action.RESUME)
 def resume_queue(request: HttpRequest, by: Actor) -> Said:
     queue = request.POST.get("queue", "")
-    if not operate.resume(queue, by):
-        return Said(f"Queue {queue} was open already.", messages.WARNING)
-    return Said(f"Queue {queue} is open again.", undo=reverse("dashboard:pause"), undo_fields={"queue": queue})
+    changed, back = operate.resume(queue, by), reverse("dashboard:pause")
+    return switched(changed, f"Queue {queue} is open again.", f"Queue {queue} was open already.", back, queue=queue)
 
 
 @deed(Action.TUNE)

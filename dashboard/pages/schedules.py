@@ -3,11 +3,10 @@
 from typing import Any
 from urllib.parse import urlencode
 
-from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.urls import NoReverseMatch, reverse
 
-from dashboard.actions.answers import Said
+from dashboard.actions.answers import Said, switched
 from dashboard.actions.deed import deed
 from dashboard.pages.frame import page, show
 from dashboard.policy import Action
@@ -46,18 +45,16 @@ def all_schedules(request: HttpRequest) -> HttpResponse:
 
 @deed(Action.PAUSE)
 def pause_schedule(request: HttpRequest, by: Actor, schedule: int) -> Said:
-    name = _name(schedule)
-    if not schedules.pause(schedule, by):
-        return Said(f"Schedule {name} was paused already.", messages.WARNING)
-    return Said(f"Schedule {name} is paused.", undo=reverse("dashboard:resume-schedule", args=[schedule]))
+    name, back = _name(schedule), reverse("dashboard:resume-schedule", args=[schedule])
+    changed = schedules.pause(schedule, by)
+    return switched(changed, f"Schedule {name} is paused.", f"Schedule {name} was paused already.", back)
 
 
 @deed(Action.RESUME)
 def resume_schedule(request: HttpRequest, by: Actor, schedule: int) -> Said:
-    name = _name(schedule)
-    if not schedules.resume(schedule, by):
-        return Said(f"Schedule {name} was not paused.", messages.WARNING)
-    return Said(f"Schedule {name} goes on.", undo=reverse("dashboard:pause-schedule", args=[schedule]))
+    name, back = _name(schedule), reverse("dashboard:pause-schedule", args=[schedule])
+    changed = schedules.resume(schedule, by)
+    return switched(changed, f"Schedule {name} goes on.", f"Schedule {name} was not paused.", back)
 
 
 @deed(Action.RUN)
