@@ -11,7 +11,7 @@ from dashboard.actions.answers import Said, came_from
 from dashboard.actions.deed import deed
 from dashboard.policy import Action
 from pool.domain.ids import parse_id
-from pool.domain.wording import number
+from pool.domain.wording import counted
 from pool.store.bulk import BulkAnswer, cancel_many, discard_many, retry_many
 from pool.store.dead_letters import dead_ids
 from pool.store.operate import Actor
@@ -80,4 +80,4 @@ def _outcome(verb: str, answer: BulkAnswer) -> str:
 
 
 def _jobs(count: int) -> str:
-    return "1 job" if count == 1 else f"{number(count)} jobs"
+    return counted(count, "job", "jobs")

@@ -10,7 +10,7 @@ from dashboard.actions.fields import read_number, read_whole
 from dashboard.policy import Action
 from pool.domain.errors import InvalidOption, NotPossible
 from pool.domain.tuning import QUEUE_KNOBS
-from pool.domain.wording import number
+from pool.domain.wording import counted
 from pool.store import operate, tune
 from pool.store.health import check_health
 from pool.store.operate import Actor
@@ -54,7 +54,7 @@ def scale_pool(request: HttpRequest, by: Actor) -> Said:
         raise InvalidOption("Say how many workers there should be.")
     operate.scale(size, by)
     undo = reverse("dashboard:scale") if before and before != size else ""
-    text = f"Scaling to {number(size)} {'worker' if size == 1 else 'workers'}."
+    text = f"Scaling to {counted(size, 'worker', 'workers')}."
     return Said(text, undo=undo, undo_fields={"size": before})
 
 
@@ -71,5 +71,5 @@ def check_workers(request: HttpRequest, by: Actor) -> Said:
     asked = check_health(by, wait_s=0.0)["checked"]
     if not asked:
         raise NotPossible("No worker is running.")
-    workers = "1 worker" if asked == 1 else f"{number(asked)} workers"
+    workers = counted(asked, "worker", "workers")
     return Said(f"Asked {workers} for a sign of life. Each shows its last beat here.")

@@ -116,7 +116,7 @@ def with_code(text: str) -> SafeString:
 def plural(count: int | None, words: str) -> str:
     """`{{ jobs|plural:"job,jobs" }}`: the number and its word."""
     one, many = words.split(",")
-    return f"{wording.number(count)} {one if count == 1 else many}"
+    return wording.counted(count, one, many)
 
 
 @register.filter

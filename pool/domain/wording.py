@@ -19,6 +19,11 @@ def number(value: float | None) -> str:
     return _three_digits(value)
 
 
+def counted(count: int | None, one: str, many: str) -> str:
+    """Write a number with its word: "1 job", "2,000 jobs"."""
+    return f"{number(count)} {one if count == 1 else many}"
+
+
 def rate(value: float | None) -> str:
     return UNKNOWN if value is None else f"{number(value)} /s"
 

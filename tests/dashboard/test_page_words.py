@@ -7,7 +7,7 @@ from django.utils import timezone
 from dashboard import tracebacks
 from dashboard.pages.job import trace
 from dashboard.pages.settings import in_words
-from dashboard.templatetags.wording import as_call, duration, short_node, whole_percent
+from dashboard.templatetags.wording import as_call, duration, plural, short_node, whole_percent
 from pool.domain import wording
 from pool.domain.states import JobStatus
 from pool.models import Queue
@@ -51,6 +51,11 @@ def test_large_settings_are_said_in_words_too() -> None:
     assert "7 d" == in_words(604_800, "seconds")
     assert "262 kB" == in_words(262_144, "bytes")
     assert ["", "", ""] == [in_words(30, "seconds"), in_words(100, "jobs"), in_words(True, "switch")]
+
+
+@pytest.mark.parametrize(("count", "words"), [(None, "– jobs"), (0, "0 jobs"), (1, "1 job"), (2000, "2,000 jobs")])
+def test_number_has_the_word_that_fits(count: int | None, words: str) -> None:
+    assert [words, words] == [wording.counted(count, "job", "jobs"), plural(count, "job,jobs")]
 
 
 def test_name_of_a_node_is_as_short_as_in_the_log() -> None:
