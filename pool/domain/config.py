@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from pool.domain.config_rules import Problems, contradictions, read_environment, read_mapping
 from pool.domain.errors import InvalidConfig
 from pool.domain.kinds import KINDS
+from pool.domain.presets import PRESETS, completed
 from pool.domain.setting import (
     BODY_BYTES,
     BUFFER_BYTES,
@@ -20,7 +21,6 @@ from pool.domain.setting import (
     JOB_VALUE_BYTES,
     MIB,
     WORKER_CEILING,
-    PerCpu,
     Setting,
     seconds,
     setting,
@@ -30,33 +30,6 @@ from pool.domain.setting import (
 __all__ = ["LEVELS", "PRESETS", "SETTINGS", "WORKER_CEILING", "PoolConfig", "find_problems"]
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
-
-PRESETS: dict[str, dict[str, Any]] = {
-    "default": {},
-    "high-throughput": {
-        "min_workers": PerCpu(1),
-        "max_workers": PerCpu(2),
-        "timeout_s": 15.0,
-        "max_jobs_per_worker": 1000,
-        "recycle_threshold": 1000,
-        "max_waiting": 5000,
-        "backpressure_at": 0.95,
-        "idle_timeout_s": 60.0,
-        "scale_up_at": 0.8,
-        "scale_down_at": 0.2,
-        "scale_up_cooldown_s": 5.0,
-        "scale_down_cooldown_s": 30.0,
-    },
-    "memory-intensive": {
-        "min_workers": 2,
-        "max_workers": 4,
-        "timeout_s": 300.0,
-        "worker_max_rss_mb": 1024,
-        "idle_timeout_s": 300.0,
-        "scale_up_at": 0.6,
-        "scale_down_at": 0.3,
-    },
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,10 +267,11 @@ class PoolConfig:
         given, problems = _read(values, environment or {})
         if problems:
             raise InvalidConfig(" ".join(problems))
-        return cls(**_completed(given, cpus))
+        return cls(**completed(given, DEFAULTS, cpus))
 
 
 SETTINGS: dict[str, Setting] = {item.name: item for item in fields(PoolConfig)}
+DEFAULTS = {name: item.default for name, item in SETTINGS.items()}
 
 
 def find_problems(values: Any, environment: Mapping[str, str]) -> Problems:
@@ -310,22 +284,4 @@ def _read(values: Any, environment: Mapping[str, str]) -> tuple[dict[str, Any], 
     from_environment, more = read_environment(environment, SETTINGS)
     given = from_project | from_environment
     problems += more
-    return given, problems or contradictions(_completed(given, cpus=2))
-
-
-def _completed(given: dict[str, Any], cpus: int) -> dict[str, Any]:
-    """Every setting with its value; sizes that depend on the machine are worked out."""
-    chosen = PRESETS[given.get("preset", "default")] | given
-    chosen = {key: value.on(cpus) if isinstance(value, PerCpu) else value for key, value in chosen.items()}
-    values = {key: item.default for key, item in SETTINGS.items()} | chosen
-    return values | _sizes(chosen, values, cpus)
-
-
-def _sizes(chosen: dict[str, Any], values: dict[str, Any], cpus: int) -> dict[str, int]:
-    """A number of workers that was asked for moves the limits; one that follows the machine keeps to them."""
-    high = chosen.get("max_workers", max(values["max_workers"], chosen.get("min_workers", 0)))
-    low = chosen.get("min_workers", min(values["min_workers"], high))
-    if low > high:
-        return {}
-    wanted = values["workers"] or max(low, min(max(2, cpus), chosen.get("max_workers", WORKER_CEILING)))
-    return {"workers": wanted, "min_workers": min(low, wanted), "max_workers": max(high, wanted)}
+    return given, problems or contradictions(completed(given, DEFAULTS, cpus=2))
