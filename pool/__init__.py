@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from pool.results import get_job, wait
     from pool.store.explain import explain
     from pool.store.health import check_health
-    from pool.store.operate import cancel, discard, pause, resume, retry, scale
+    from pool.store.operate import cancel, discard, pause, resume, retry
     from pool.store.status import pool_status
+    from pool.store.steer import scale
 
 _HOME = {
     "batch": "pool.batches",
@@ -27,7 +28,7 @@ _HOME = {
     "pool_status": "pool.store.status",
     "resume": "pool.store.operate",
     "retry": "pool.store.operate",
-    "scale": "pool.store.operate",
+    "scale": "pool.store.steer",
     "task": "pool.backend",
     "wait": "pool.results",
 }

@@ -22,8 +22,8 @@ from pool.domain.schedules import Call, ScheduleStatus, read_call, status_of
 from pool.models import Job, ScheduleState
 from pool.results import waiting_result
 from pool.store import schedules as store
+from pool.store.actor import NOBODY, Actor
 from pool.store.new_job import NewJob
-from pool.store.operate import NOBODY, Actor
 from pool.store.status import iso
 
 FUNCTIONS_HINT = " A plain function must be listed in POOL['schedule_functions']."

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from django.core.management.base import CommandParser
 
 from pool.domain.config import WORKER_CEILING
-from pool.store.operate import Actor
+from pool.store.actor import Actor
 
 SOURCE = "command"
 

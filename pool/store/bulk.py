@@ -17,11 +17,12 @@ from django.utils import timezone
 from pool.conf import database_alias
 from pool.domain.states import JobStatus
 from pool.models import Job, Tally
+from pool.store.actor import NOBODY, Actor
 from pool.store.again import again_on_conflict
 from pool.store.batches import note_from_outside
-from pool.store.doorbell import ring
+from pool.store.doorbell import ring_on_commit
 from pool.store.events import write_action
-from pool.store.operate import AS_NEW, LISTED, NOBODY, RETRYABLE, Actor, CancelAnswer, cancel
+from pool.store.operate import AS_NEW, LISTED, RETRYABLE, CancelAnswer, cancel
 from pool.store.rank import requeue
 
 PORTION = 200
@@ -95,7 +96,7 @@ def _retry(alias: str, ids: Sequence[uuid.UUID]) -> int:
     # Many of one tenant take turns as new ones do, and delay nobody else.
     requeue(alias, [job.pk for job in all_changed], had_turn=False)
     if all_changed:
-        transaction.on_commit(lambda: ring(alias, "jobs"), using=alias)
+        ring_on_commit(alias, "jobs")
     return len(all_changed)
 
 

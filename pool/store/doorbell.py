@@ -10,7 +10,7 @@ import socket
 import time
 from dataclasses import dataclass, replace
 
-from django.db import DatabaseError, InterfaceError, connections
+from django.db import DatabaseError, InterfaceError, connections, transaction
 
 from pool.conf import get_config, run_dir
 from pool.domain.config import PoolConfig
@@ -58,6 +58,11 @@ def ring(alias: str, reason: Reason = "jobs") -> None:
         return
     _notified_at[alias] = now
     _notify(alias, reason)
+
+
+def ring_on_commit(alias: str, reason: Reason) -> None:
+    """Tell them when the caller's transaction is committed, and never before."""
+    transaction.on_commit(lambda: ring(alias, reason), using=alias)
 
 
 def ring_here(reason: Reason = "jobs") -> bool:

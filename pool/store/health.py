@@ -15,10 +15,10 @@ from django.utils import timezone
 
 from pool.conf import database_alias, get_config
 from pool.models import WorkerSnapshot
+from pool.store.actor import NOBODY, Actor
 from pool.store.again import again_on_conflict
 from pool.store.doorbell import CHECK, ring
 from pool.store.events import write_action
-from pool.store.operate import NOBODY, Actor
 from pool.store.status import pool_status, workers
 
 ANSWER_S = 5.0

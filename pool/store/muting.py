@@ -9,9 +9,9 @@ from django.utils import timezone
 from pool.conf import database_alias
 from pool.domain.errors import InvalidOption
 from pool.store import alerts
+from pool.store.actor import NOBODY, Actor
 from pool.store.again import again_on_conflict
 from pool.store.events import write_action
-from pool.store.operate import NOBODY, Actor
 
 LONGEST_S = 366 * 86400
 FOR_GOOD = datetime(9999, 1, 1, tzinfo=UTC)

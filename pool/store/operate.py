@@ -1,4 +1,4 @@
-"""The operator's verbs: cancel, retry, discard, pause, resume, scale, stop, restart.
+"""The operator's verbs: over jobs and queues here, and those over nodes from `pool.store.steer`.
 
 Used by commands, pages, admin and API through Django's own connection. Each is one guarded change with its audit
 entry; zero rows changed is an answer, never an error. Nodes learn of it by the doorbell, or by their poll.
@@ -6,8 +6,6 @@ entry; zero rows changed is an answer, never an error. Nodes learn of it by the 
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -16,20 +14,20 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from pool import failpoints
-from pool.conf import database_alias, get_config
-from pool.domain.config import WORKER_CEILING
-from pool.domain.errors import InvalidOption, JobNotFound, NotPossible, NotReady
+from pool.conf import database_alias
+from pool.domain.errors import JobNotFound, NotPossible
 from pool.domain.ids import parse_id
 from pool.domain.naming import check_name
-from pool.domain.states import DEAD_LETTERS, EXECUTING, LIVE_NODES, TERMINAL, WAITING, JobStatus
-from pool.models import Job, Node, Queue, Tally
+from pool.domain.states import DEAD_LETTERS, EXECUTING, TERMINAL, WAITING, JobStatus
+from pool.models import Job, Queue, Tally
+from pool.store.actor import NOBODY, Actor
 from pool.store.again import again_on_conflict
 from pool.store.batches import note_from_outside
 from pool.store.dependencies import tell_from_outside
-from pool.store.doorbell import Reason, ring
+from pool.store.doorbell import ring_on_commit
 from pool.store.events import write_action
-from pool.store.presence import living_nodes
 from pool.store.rank import requeue
+from pool.store.steer import AUTO, follow_load, hold_s, request_restart, request_stop, scale, wanted_size
 
 CANCEL_TRIES = 5
 """A job may move between waiting and executing while we look; each look is one transaction."""
@@ -57,20 +55,6 @@ class CancelAnswer(StrEnum):
     CANCELLED = "cancelled"
     REQUESTED = "requested"
     FINISHED = "finished"
-
-
-@dataclass(frozen=True, slots=True)
-class Actor:
-    """Who asks, and from where."""
-
-    name: str = ""
-    source: str = ""
-
-
-NOBODY = Actor()
-
-AUTO = "auto"
-"""Asked for instead of a size: as many workers as the load asks for."""
 
 
 @again_on_conflict
@@ -102,7 +86,7 @@ def retry(job_id: Any, by: Actor = NOBODY) -> None:
             if before:
                 note_from_outside(alias, [(batch, before, -1)])
             write_action(alias, "job.retried", by.name, by.source, pk)
-            _ring_after_commit(alias, "jobs")
+            ring_on_commit(alias, "jobs")
             return
         raise NotPossible(f"Only a failed, timed out or cancelled job can be retried; {pk} is {_status_of(jobs)}.")
 
@@ -130,67 +114,6 @@ def resume(queue: str, by: Actor = NOBODY) -> bool:
     return _set_paused(queue, False, by)
 
 
-@again_on_conflict
-def scale(size: int, by: Actor = NOBODY) -> int:
-    """Ask the live nodes for this many workers in all; the size asked for. Raises InvalidOption, NotReady.
-
-    It stays for `scale_hold_s`; then the autoscaler goes on from there.
-    """
-    if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= WORKER_CEILING:
-        raise InvalidOption(f"The number of workers must be a whole number from 1 to {WORKER_CEILING}, not {size!r}.")
-    alias = database_alias()
-    with transaction.atomic(using=alias):
-        nodes = living_nodes()
-        if not nodes:
-            raise NotReady("No node is running. Start one with: manage.py pool start")
-        if size < len(nodes):
-            raise InvalidOption(
-                f"{len(nodes)} nodes are running, and each needs a worker: ask for {len(nodes)} or more."
-            )
-        share, rest = divmod(size, len(nodes))
-        until = timezone.now() + timedelta(seconds=get_config().scale_hold_s)
-        for index, node in enumerate(nodes):
-            wanted = share + (index < rest)
-            Node.objects.using(alias).filter(pk=node.pk).update(wanted=wanted, scale_held_until=until)
-        write_action(alias, "pool.scale_requested", by.name, by.source, size=size)
-        _ring_after_commit(alias)
-    return size
-
-
-@again_on_conflict
-def follow_load(by: Actor = NOBODY) -> int:
-    """Let the size follow the load again before the time of one set by hand is over; how many nodes held one."""
-    alias = database_alias()
-    with transaction.atomic(using=alias):
-        held = Node.objects.using(alias).filter(state__in=LIVE_NODES, scale_held_until__gt=timezone.now())
-        released = held.update(scale_held_until=None)
-        if released:
-            write_action(alias, "pool.scale_released", by.name, by.source)
-            _ring_after_commit(alias)
-    return released
-
-
-def hold_s() -> float | None:
-    """For how long a size that is asked for now stays; None where nothing else would change it."""
-    config = get_config()
-    return config.scale_hold_s if config.autoscaling and config.scale_hold_s else None
-
-
-def wanted_size() -> int:
-    """Workers asked for over all live nodes."""
-    return sum(node.wanted for node in living_nodes())
-
-
-def request_stop(by: Actor = NOBODY, node: str = "") -> int:
-    """Ask live nodes (or one) to drain and leave; how many were asked."""
-    return _ask_nodes("stop_requested_at", "pool.stop_requested", by, node)
-
-
-def request_restart(by: Actor = NOBODY, node: str = "") -> int:
-    """Ask live nodes (or one) to load the code again and replace every worker, busy ones after their job."""
-    return _ask_nodes("restart_requested_at", "pool.restart_requested", by, node)
-
-
 @contextmanager
 def _change(alias: str) -> Iterator[None]:
     """One verb, one transaction."""
@@ -212,32 +135,17 @@ def _try_cancel(alias: str, pk: Any, by: Actor) -> CancelAnswer | None:
             if batch is not None:
                 note_from_outside(alias, [(batch, JobStatus.CANCELLED, 1)])
             if tell_from_outside(alias, [pk]) or batch is not None:
-                _ring_after_commit(alias, "jobs")
+                ring_on_commit(alias, "jobs")
             write_action(alias, "job.cancelled", by.name, by.source, pk)
             return CancelAnswer.CANCELLED
     executing = jobs.filter(status__in=EXECUTING)
     if executing.filter(cancel_requested_at=None).update(cancel_requested_at=now, cancelled_by=by.name):
         write_action(alias, "job.cancel_requested", by.name, by.source, pk)
-        _ring_after_commit(alias)
+        ring_on_commit(alias, "control")
         return CancelAnswer.REQUESTED
     if jobs.filter(status__in=TERMINAL).exists():
         return CancelAnswer.FINISHED
     return CancelAnswer.REQUESTED if executing.exists() else None
-
-
-@again_on_conflict
-def _ask_nodes(column: str, event: str, by: Actor, node: str) -> int:
-    alias = database_alias()
-    with transaction.atomic(using=alias):
-        nodes = Node.objects.using(alias).filter(state__in=LIVE_NODES)
-        if node:
-            nodes = nodes.filter(pk=node)
-        # One that only seems dead, because it cannot reach the database now, shall find the wish when it can.
-        nodes.update(**{column: timezone.now()})
-        count = sum(node in ("", known.pk) for known in living_nodes())
-        write_action(alias, event, by.name, by.source, nodes=count)
-        _ring_after_commit(alias)
-    return count
 
 
 @again_on_conflict
@@ -253,7 +161,7 @@ def _set_paused(queue: str, paused: bool, by: Actor) -> bool:
         if not rows.update(paused=paused, paused_at=moment, paused_by=who):
             return False
         write_action(alias, "queue.paused" if paused else "queue.resumed", by.name, by.source, queue=queue)
-        _ring_after_commit(alias, "control" if paused else "jobs")
+        ring_on_commit(alias, "control" if paused else "jobs")
     return True
 
 
@@ -281,10 +189,6 @@ def _status_of(jobs: Any) -> str:
 
 def _tally(alias: str, queue: str, **changes: int) -> None:
     Tally.objects.using(alias).create(queue=queue, node="", **changes)
-
-
-def _ring_after_commit(alias: str, reason: Reason = "control") -> None:
-    transaction.on_commit(lambda: ring(alias, reason), using=alias)
 
 
 __all__ = [

@@ -12,10 +12,10 @@ from pool.conf import database_alias
 from pool.domain.errors import WorkerNotFound
 from pool.domain.states import WorkerState
 from pool.models import WorkerSnapshot
+from pool.store.actor import NOBODY, Actor
 from pool.store.again import again_on_conflict
 from pool.store.doorbell import RESTART_OF, ring
 from pool.store.events import write_action
-from pool.store.operate import NOBODY, Actor
 from pool.store.status import workers
 
 ANSWER_S = 5.0

@@ -20,10 +20,10 @@ from pool.conf import database_alias
 from pool.domain.errors import NoSchedules, ScheduleNotFound
 from pool.domain.schedules import LATE_AFTER_S
 from pool.models import ScheduleState
+from pool.store.actor import NOBODY, Actor
 from pool.store.enqueue import enqueue_rows
 from pool.store.events import write_action
 from pool.store.new_job import NewJob
-from pool.store.operate import NOBODY, Actor
 
 BATCH = 100
 """Schedules that one transaction fires: on SQLite it holds the one write lock."""

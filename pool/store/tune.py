@@ -15,10 +15,10 @@ from pool.domain.naming import check_name
 from pool.domain.tuning import QUEUE_KNOBS, TENANT_KNOBS, Knob, read_changes
 from pool.models import KeyRate, Queue, Tenant
 from pool.store import standing
+from pool.store.actor import NOBODY, Actor
 from pool.store.again import again_on_conflict
 from pool.store.doorbell import ring
 from pool.store.events import write_action
-from pool.store.operate import NOBODY, Actor
 
 Changes = dict[str, list[Any]]
 """By name: what it was, and what it is."""

@@ -11,8 +11,8 @@ from pool.domain.errors import AlertNotFound, InvalidOption
 from pool.domain.states import NodeState
 from pool.models import AlertRecord, Node, PoolEvent, PoolSnapshot
 from pool.store import alerts
+from pool.store.actor import Actor
 from pool.store.muting import mute_alert, unmute_alert
-from pool.store.operate import Actor
 from pool.store.status import pool_status
 
 NOW = 1_800_000_000.0

@@ -12,8 +12,8 @@ from pool.domain.ids import new_id
 from pool.domain.states import JobStatus
 from pool.models import Job, PoolEvent
 from pool.store import bulk, tally
+from pool.store.actor import Actor
 from pool.store.bulk import BulkAnswer
-from pool.store.operate import Actor
 
 pytestmark = pytest.mark.usefixtures("alias")
 

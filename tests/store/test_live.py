@@ -12,7 +12,8 @@ from pool.domain.event_words import SENTENCES, in_words
 from pool.domain.states import JobStatus, WorkerState
 from pool.models import Job, PoolEvent, PoolSnapshot, WorkerSnapshot
 from pool.store import live
-from pool.store.operate import Actor, pause
+from pool.store.actor import Actor
+from pool.store.operate import pause
 from pool.store.status import pool_status
 from tests.store.test_read import a_job, a_node, a_worker, rows
 

@@ -10,19 +10,9 @@ from django.utils import timezone
 from pool.domain.errors import InvalidOption, JobNotFound, NotPossible, NotReady
 from pool.domain.states import DEAD_LETTERS, EXECUTING, TERMINAL, WAITING, JobStatus, Outcome
 from pool.models import Job, Node, PoolEvent, Queue
-from pool.store.operate import (
-    Actor,
-    CancelAnswer,
-    cancel,
-    discard,
-    pause,
-    request_restart,
-    request_stop,
-    resume,
-    retry,
-    scale,
-    wanted_size,
-)
+from pool.store.actor import Actor
+from pool.store.operate import CancelAnswer, cancel, discard, pause, resume, retry
+from pool.store.steer import request_restart, request_stop, scale, wanted_size
 from tests.store.bells import rings
 from tests.store.rows import NOW, assert_counted, claim_as, ended, held, moment, put, row, settle, unbegun
 

@@ -10,8 +10,8 @@ from django.utils import timezone
 
 from pool.domain.errors import NotReady
 from pool.models import Node
-from pool.store.operate import request_restart, request_stop, scale, wanted_size
 from pool.store.presence import boot_id, living_nodes, slots_path
+from pool.store.steer import request_restart, request_stop, scale, wanted_size
 
 ELSEWHERE = {"host": "elsewhere", "boot_id": "another"}
 

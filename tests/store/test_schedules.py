@@ -14,7 +14,7 @@ from pool.domain.states import JobStatus
 from pool.firing import Firing
 from pool.models import PoolEvent, ScheduleState
 from pool.store import schedules as store
-from pool.store.operate import Actor
+from pool.store.actor import Actor
 from tests.contract import tasks
 from tests.store.schedules import ADD, a_schedule, at, jobs, with_conf
 

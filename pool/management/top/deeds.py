@@ -8,7 +8,9 @@ from pool.domain.errors import JobNotFound, NotReady, PoolError
 from pool.management.presence import NO_NODE
 from pool.management.top.orders import CancelJob, Order, PauseQueue, ResumeQueue, Said, ScaleBy
 from pool.management.top.words import clean, short_id
-from pool.store.operate import Actor, CancelAnswer, cancel, pause, resume, scale, wanted_size
+from pool.store.actor import Actor
+from pool.store.operate import CancelAnswer, cancel, pause, resume
+from pool.store.steer import scale, wanted_size
 
 CANCELLED = {
     CancelAnswer.CANCELLED: "is cancelled.",

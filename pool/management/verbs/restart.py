@@ -11,8 +11,8 @@ from pool.domain.errors import NotReady
 from pool.management.arguments import operator
 from pool.management.output import Output
 from pool.management.presence import NO_NODE
-from pool.store.operate import request_restart
 from pool.store.restart_one import restart_worker
+from pool.store.steer import request_restart
 
 HELP = "Load the code again and replace every worker, or replace one; busy ones after their job."
 PRINTS_FACTS = True

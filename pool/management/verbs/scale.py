@@ -16,7 +16,7 @@ from pool.domain.wording import age
 from pool.management.arguments import operator
 from pool.management.output import Output
 from pool.management.presence import NO_NODE
-from pool.store.operate import AUTO, follow_load, hold_s, scale, wanted_size
+from pool.store.steer import AUTO, follow_load, hold_s, scale, wanted_size
 
 HELP = "Change the number of workers: to N, by +N or by -N; auto lets it follow the load again."
 PRINTS_FACTS = True

@@ -21,7 +21,7 @@ from pool.management.command import Error
 from pool.management.output import Output
 from pool.management.presence import is_ready, staying_nodes
 from pool.models import Node
-from pool.store.operate import scale, wanted_size
+from pool.store.steer import scale, wanted_size
 
 HELP = "Start a node in the background, and wait until it is ready."
 PRINTS_FACTS = True

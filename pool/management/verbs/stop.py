@@ -15,8 +15,8 @@ from pool.management.arguments import operator, whole_number
 from pool.management.command import Error
 from pool.management.output import Output
 from pool.models import Node
-from pool.store.operate import request_stop
 from pool.store.presence import living_nodes
+from pool.store.steer import request_stop
 
 HELP = "Let the nodes finish their jobs and leave."
 PRINTS_FACTS = True

@@ -7,7 +7,7 @@ import pytest
 from dashboard.api import order
 from dashboard.api.errors import BadField
 from pool.models import Job, PoolEvent, Tally
-from pool.store.operate import Actor
+from pool.store.actor import Actor
 from tests.dashboard.people import Api, problem_of
 
 ADD = "tests.contract.tasks.add"
