@@ -8,6 +8,7 @@ poll of the node stands behind it, and so every error here is swallowed. Each no
 import os
 import socket
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from django.db import DatabaseError, InterfaceError, connections, transaction
@@ -29,6 +30,9 @@ CHANNEL = "pool"
 BELL_PREFIX = "bell-"
 NOTIFY_PAUSE_S = 0.05
 """Between two NOTIFYs of this process, while a node on this host heard of the jobs anyway."""
+
+LOOK_S = 0.1
+"""Between two looks whether a ring was heard."""
 
 SETTLED_NS = 1_000_000_000
 """A folder changed more recently than this may change again within the same tick of its clock."""
@@ -63,6 +67,20 @@ def ring(alias: str, reason: Reason = "jobs") -> None:
 def ring_on_commit(alias: str, reason: Reason) -> None:
     """Tell them when the caller's transaction is committed, and never before."""
     transaction.on_commit(lambda: ring(alias, reason), using=alias)
+
+
+def ring_until(is_heard: Callable[[], bool], alias: str, reason: Reason, wait_s: float, every_s: float) -> bool:
+    """Ring, and again, until it was heard or the time is over; whether it was heard. Call it outside transactions."""
+    began = ring_at = time.monotonic()
+    while True:
+        if time.monotonic() >= ring_at:
+            ring(alias, reason)
+            ring_at = time.monotonic() + every_s
+        if is_heard():
+            return True
+        if time.monotonic() - began >= wait_s:
+            return False
+        time.sleep(LOOK_S)
 
 
 def ring_here(reason: Reason = "jobs") -> bool:

@@ -5,7 +5,6 @@ row may be older than the last beat before the ring, and clocks of hosts differ:
 the second answer.
 """
 
-import time
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,13 +16,12 @@ from pool.conf import database_alias, get_config
 from pool.models import WorkerSnapshot
 from pool.store.actor import NOBODY, Actor
 from pool.store.again import again_on_conflict
-from pool.store.doorbell import CHECK, ring
+from pool.store.doorbell import CHECK, ring_until
 from pool.store.events import write_action
 from pool.store.status import pool_status, workers
 
 ANSWER_S = 5.0
 """What workers have to answer: a node writes once a second, and they are asked twice."""
-LOOK_S = 0.1
 RING_EVERY_S = 0.5
 MOVED = timedelta(seconds=0.25)
 """A beat that differs by less is the same one: a node writes it down by a wall clock that it sets right each second."""
@@ -64,15 +62,8 @@ def check_health(by: Actor = NOBODY, wait_s: float = ANSWER_S) -> dict[str, Any]
 
 def _ring_and_wait(before: Beats, wait_s: float) -> list[str]:
     """Ring, and again, until every beat is another one; those that are not."""
-    began = ring_at = time.monotonic()
-    while True:
-        if time.monotonic() >= ring_at:
-            ring(database_alias(), CHECK)
-            ring_at = time.monotonic() + RING_EVERY_S
-        silent = _unchanged(before)
-        if not silent or time.monotonic() - began >= wait_s:
-            return silent
-        time.sleep(LOOK_S)
+    is_answered = ring_until(lambda: not _unchanged(before), database_alias(), CHECK, wait_s, RING_EVERY_S)
+    return [] if is_answered else _unchanged(before)
 
 
 @again_on_conflict

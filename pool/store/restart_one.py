@@ -4,8 +4,6 @@ Over Django's connection. The wish is a ring of the doorbell, and a ring may be 
 worker's row says that it leaves. Whoever does not wait is not told whether it was heard.
 """
 
-import time
-
 from django.db import transaction
 
 from pool.conf import database_alias
@@ -14,13 +12,12 @@ from pool.domain.states import WorkerState
 from pool.models import WorkerSnapshot
 from pool.store.actor import NOBODY, Actor
 from pool.store.again import again_on_conflict
-from pool.store.doorbell import RESTART_OF, ring
+from pool.store.doorbell import RESTART_OF, ring_until
 from pool.store.events import write_action
 from pool.store.status import workers
 
 ANSWER_S = 5.0
 """A node writes how its workers stand once a second."""
-LOOK_S = 0.1
 RING_EVERY_S = 1.0
 
 
@@ -32,16 +29,8 @@ def restart_worker(worker: str, by: Actor = NOBODY, wait_s: float = ANSWER_S) ->
     if not any(row["id"] == worker for row in workers()):
         raise WorkerNotFound(f"There is no worker {worker[:100]!a} that lives.")
     _note(worker, by)
-    began = ring_at = time.monotonic()
-    while True:
-        if time.monotonic() >= ring_at:
-            ring(database_alias(), f"{RESTART_OF}{worker}")
-            ring_at = time.monotonic() + RING_EVERY_S
-        if _is_leaving(worker):
-            return True
-        if time.monotonic() - began >= wait_s:
-            return False
-        time.sleep(LOOK_S)
+    reason = f"{RESTART_OF}{worker}"
+    return ring_until(lambda: _is_leaving(worker), database_alias(), reason, wait_s, RING_EVERY_S)
 
 
 @again_on_conflict
