@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, InitVar, dataclass, field
 
 import msgspec
 
@@ -55,59 +55,65 @@ class End:
     stage: Stage = Stage.NONE
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class Handle:
-    def __init__(
-        self,
-        worker: str,
-        index: int,
-        slot: Slot,
-        now: float,
-        kind: str = GENERAL,
-        offers: frozenset[str] = frozenset(),
-        streams: int = 1,
-    ) -> None:
+    worker: str
+    index: int
+    slot: Slot
+    now: InitVar[float]
+    kind: str = GENERAL
+    offers: frozenset[str] = frozenset()
+    streams: int = 1
+    """Most async jobs that it runs at a time."""
+
+    _: KW_ONLY
+    main: Pipe[Fact] = field(init=False)
+    side: Pipe[SideFact] = field(init=False)
+    theirs: tuple[socket.socket, socket.socket] = field(init=False)
+    rank: int = 0
+    """Its number among the workers of its kind."""
+    sealed: bool = False
+    """It was given a job that has its process for itself, and gets no other."""
+    pid: int = 0
+    pidfd: int = -1
+    state: WorkerState = WorkerState.STARTING
+    held: dict[int, Held] = field(default_factory=dict)
+    load_us: float = 0.0
+    load_bytes: int = 0
+    born_at: float = field(init=False)
+    beat_at: float = field(init=False)
+    poked_at: float = field(init=False)
+    poke_unanswered: bool = False
+    retiring: str = ""
+    left: bool = False
+    ends: dict[int, End] = field(default_factory=dict)
+    """By the job's number. Only a worker with streams ever has more than one."""
+    held_up_by: int = 0
+    """Number of a job that takes much longer than expected: nothing is handed out behind it."""
+    recalled_for: int = 0
+    jobs_completed: int = 0
+    jobs_failed: int = 0
+    failed_in_row: int = 0
+    ran_us: int = 0
+    """Run time of all its attempts, added up."""
+    rss: int | None = None
+    rss_at_start: int | None = None
+    """Memory it had when it became ready: most of that is the nursery's, and shared."""
+    cpu: float | None = None
+    cpu_total_s: float = 0.0
+    measured_at: float = field(init=False)
+    death_reason: str = ""
+    most_jobs: int | None = None
+    """Jobs in its life after which it is replaced; None for any number."""
+    _next_seq: int = field(default=1, init=False)
+
+    def __post_init__(self, now: float) -> None:
         ours, theirs = socket.socketpair()
         ours_side, theirs_side = socket.socketpair()
-        self.worker, self.index, self.slot = worker, index, slot
-        self.main: Pipe[Fact] = Pipe(ours, Fact, blocking=False)
-        self.side: Pipe[SideFact] = Pipe(ours_side, SideFact, blocking=False)
+        self.main = Pipe(ours, Fact, blocking=False)
+        self.side = Pipe(ours_side, SideFact, blocking=False)
         self.theirs = (theirs, theirs_side)
-        self.kind, self.offers = kind, offers
-        self.rank = 0
-        """Its number among the workers of its kind."""
-        self.streams = streams
-        """Most async jobs that it runs at a time."""
-        self.sealed = False
-        """It was given a job that has its process for itself, and gets no other."""
-        self.pid, self.pidfd = 0, -1
-        self.state = WorkerState.STARTING
-        self.held: dict[int, Held] = {}
-        self.load_us = 0.0
-        self.load_bytes = 0
-        self.born_at = self.beat_at = now
-        self.poked_at = now
-        self.poke_unanswered = False
-        self.retiring = ""
-        self.left = False
-        self.ends: dict[int, End] = {}
-        """By the job's number. Only a worker with streams ever has more than one."""
-        self.said: list[tuple[float, str, str]] = []
-        self.held_up_by = 0
-        """Number of a job that takes much longer than expected: nothing is handed out behind it."""
-        self.recalled_for = 0
-        self.jobs_completed = self.jobs_failed = self.failed_in_row = 0
-        self.ran_us = 0
-        """Run time of all its attempts, added up."""
-        self.rss: int | None = None
-        self.rss_at_start: int | None = None
-        """Memory it had when it became ready: most of that is the nursery's, and shared."""
-        self.cpu: float | None = None
-        self.cpu_total_s = 0.0
-        self.measured_at = now
-        self.death_reason = ""
-        self.most_jobs: int | None = None
-        """Jobs in its life after which it is replaced; None for any number."""
-        self._next_seq = 1
+        self.born_at = self.beat_at = self.poked_at = self.measured_at = now
 
     def born(self, pid: int) -> None:
         """The nursery, or the worker itself, told its pid."""
