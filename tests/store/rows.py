@@ -6,13 +6,14 @@ Every way in here keeps the counters true, so that `assert_counted` may be asked
 import itertools
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import pytest
 from django.db import connections
 from django.db.models import Count, Q
 
+from pool.domain.fairness import Shares
 from pool.domain.ids import new_id
 from pool.domain.jobs import ClaimedJob, Ended, Failure, Verdict
 from pool.domain.retry import Backoff
@@ -20,13 +21,15 @@ from pool.domain.states import DEAD_LETTERS, EXECUTING, TERMINAL, WAITING, JobSt
 from pool.domain.verdict import judge
 from pool.models import Attempt, Job
 from pool.store import tally
-from pool.store.claim import claim, meet_queues
+from pool.store.claim import Taken, claim, meet_queues, take
 from pool.store.database import Database
 from pool.store.deltas import Deltas
 from pool.store.enqueue import NewJob, enqueue_rows
 from pool.store.promote import promote
 from pool.store.record import Recorded, Redo, record
 from pool.store.rescue import held_by
+
+T = TypeVar("T")
 
 NOW = 1_800_000_000.0
 NODE = "node-1"
@@ -143,23 +146,40 @@ def check_columns(row: dict[str, Any]) -> None:
     assert (status is JobStatus.RUNNING) <= (row["started_at"] is not None)
 
 
-def claim_as(database: Database, node: str = NODE, most: int = 1000, only: Sequence[str] = ()) -> list[ClaimedJob]:
-    """Claim in a turn of the node's own, also from queues it has not met."""
+def in_turn(database: Database, act: Callable[[Deltas], T], node: str = NODE) -> T:
+    """What is done in one turn of a node."""
     deltas = Deltas()
     with database.transaction():
-        meet_queues(database)
-        jobs = claim(database, node, most, deltas, only)
+        answer = act(deltas)
         deltas.write(database, node)
-    return jobs
+    return answer
+
+
+def claim_as(database: Database, node: str = NODE, most: int = 1000, only: Sequence[str] = ()) -> list[ClaimedJob]:
+    """Claim in a turn of the node's own, also from queues it has not met."""
+
+    def act(deltas: Deltas) -> list[ClaimedJob]:
+        meet_queues(database)
+        return claim(database, node, most, deltas, only)
+
+    return in_turn(database, act, node)
+
+
+def take_as(database: Database, node: str = NODE, most: int = 100, now: float = NOW, *, commits: bool = True) -> Taken:
+    """Claim within all limits, of queues and keys; without a commit the transaction stays open."""
+    deltas = Deltas()
+    database.begin()
+    meet_queues(database)
+    taken = take(database, node, most, deltas, (), Shares(), now)
+    deltas.write(database, node)
+    if commits:
+        database.commit()
+    return taken
 
 
 def promote_all(database: Database, now: float, node: str = NODE) -> int:
     """Move what is due by then, in a turn of the node's own."""
-    deltas = Deltas()
-    with database.transaction():
-        count = promote(database, now, deltas)
-        deltas.write(database, node)
-    return count
+    return in_turn(database, lambda deltas: promote(database, now, deltas), node)
 
 
 def held(database: Database, node: str = NODE) -> ClaimedJob:
@@ -187,17 +207,9 @@ def settle(database: Database, *endings: Ended, verdict: Verdict | None = None, 
     """Record in a turn of the node's own, as its ledger does: again and carefully when the batch does not apply."""
     rulings = [(one, verdict or judge(one, BACKOFF)) for one in endings]
     try:
-        return _turn(database, node, rulings, careful=False)
+        return in_turn(database, lambda deltas: record(database, node, rulings, deltas), node)
     except Redo:
-        return _turn(database, node, rulings, careful=True)
-
-
-def _turn(database: Database, node: str, rulings: Any, *, careful: bool) -> Recorded:
-    deltas = Deltas()
-    with database.transaction():
-        recorded = record(database, node, rulings, deltas, careful=careful)
-        deltas.write(database, node)
-    return recorded
+        return in_turn(database, lambda deltas: record(database, node, rulings, deltas, careful=True), node)
 
 
 def work_of(database: Database, act: Callable[[Deltas], Any]) -> int:

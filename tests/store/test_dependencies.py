@@ -30,6 +30,7 @@ from tests.store.rows import (
     claim_as,
     ended,
     enqueue,
+    in_turn,
     moment,
     new_job,
     promote_all,
@@ -225,10 +226,7 @@ class TestEnds:
         (parent,) = enqueue(alias, max_attempts=1)
         child = after(alias, parent)
         claim_as(database)
-        deltas = Deltas()
-        with database.transaction():
-            rescue(database, NODE, None, BACKOFF, deltas, NOW + 2)
-            deltas.write(database, NODE)
+        in_turn(database, lambda deltas: rescue(database, NODE, None, BACKOFF, deltas, NOW + 2))
         turn(database)
         assert (S.FAILED, CANCELLED) == (status(alias, parent), status(alias, child))
 

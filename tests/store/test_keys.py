@@ -6,12 +6,10 @@ import msgspec
 import pytest
 
 from pool.domain.config import PoolConfig
-from pool.domain.fairness import Shares
 from pool.domain.states import EXECUTING, JobStatus, Outcome
 from pool.models import Job, KeyRate
 from pool.store import operate
-from pool.store.claim import meet_queues, take
-from pool.store.deltas import Deltas
+from pool.store.claim import meet_queues
 from pool.store.enqueue import enqueue_rows
 from pool.store.keys import (
     EXECUTING as COUNT_EXECUTING,
@@ -28,12 +26,12 @@ from pool.store.keys import (
 from pool.store.new_job import LinkedJob
 from pool.store.prune import KEEP_KEY_RATES_S, prune
 from tests.store.rows import (
-    NODE,
     NOW,
     ON_POSTGRES,
     assert_counted,
     ended,
     enqueue,
+    in_turn,
     moment,
     new_job,
     plan_of,
@@ -41,6 +39,8 @@ from tests.store.rows import (
     put,
     row,
     settle,
+    statuses,
+    take_as,
     work_of,
 )
 
@@ -54,37 +54,12 @@ def enqueue_keyed(alias, count=1, key="k", running=None, rate=None, **values):
     return [job.id for job in jobs]
 
 
-def claim(database, most=100, now=NOW, node=NODE, *, commits=True):
-    deltas = Deltas()
-    database.begin()
-    meet_queues(database)
-    taken = take(database, node, most, deltas, (), Shares(), now)
-    deltas.write(database, node)
-    if commits:
-        database.commit()
-    return taken
-
-
-def statuses(alias, ids):
-    known = dict(Job.objects.using(alias).values_list("pk", "status"))
-    return [known[id] for id in ids]
-
-
-def turn(database, act, node=NODE):
-    """What is done in one turn of a node."""
-    deltas = Deltas()
-    with database.transaction():
-        answer = act(deltas)
-        deltas.write(database, node)
-    return answer
-
-
 # At a time -----------------------------------------------------------------------
 
 
 def test_as_many_of_a_key_start_as_may_and_the_others_are_blocked(alias, database):
     ids = enqueue_keyed(alias, 5, running=2)
-    assert 2 == len(claim(database).jobs)
+    assert 2 == len(take_as(database).jobs)
     assert [S.ASSIGNED, S.ASSIGNED, S.BLOCKED, S.BLOCKED, S.BLOCKED] == statuses(alias, ids)
     assert {"executing": 2, "blocked": 3, "pending": 0}.items() <= assert_counted(alias)["default"].items()
 
@@ -92,24 +67,24 @@ def test_as_many_of_a_key_start_as_may_and_the_others_are_blocked(alias, databas
 def test_of_their_claim_nothing_is_left(alias, database):
     _, id = enqueue_keyed(alias, 2, running=1)
     before = row(alias, id)
-    claim(database)
+    take_as(database)
     assert before | {"status": "BLOCKED"} == row(alias, id)
 
 
 def test_the_next_starts_when_one_has_ended(alias, database):
     ids = enqueue_keyed(alias, 3, running=1)
-    (first,) = claim(database).jobs
+    (first,) = take_as(database).jobs
     recorded = settle(database, ended(first))
     assert 1 == recorded.woken
     assert [S.COMPLETED, S.PENDING, S.BLOCKED] == statuses(alias, ids)
-    assert 1 == len(claim(database).jobs)
+    assert 1 == len(take_as(database).jobs)
     assert_counted(alias)
 
 
 @pytest.mark.parametrize("outcome", sorted(set(Outcome)))
 def test_however_it_ended(alias, database, outcome):
     ids = enqueue_keyed(alias, 2, running=1)
-    (first,) = claim(database).jobs
+    (first,) = take_as(database).jobs
     settle(database, ended(first, outcome))
     assert S.PENDING == statuses(alias, ids)[1]
     assert_counted(alias)
@@ -117,10 +92,10 @@ def test_however_it_ended(alias, database, outcome):
 
 def test_also_when_it_was_given_back_unbegun(alias, database):
     ids = enqueue_keyed(alias, 2, running=1)
-    (first,) = claim(database).jobs
+    (first,) = take_as(database).jobs
     settle(database, ended(first, Outcome.INTERRUPTED, started_at=None, worker=""))
     assert [S.PENDING, S.PENDING] == statuses(alias, ids)
-    assert 1 == len(claim(database).jobs)
+    assert 1 == len(take_as(database).jobs)
     assert_counted(alias)
 
 
@@ -128,13 +103,13 @@ def test_other_keys_and_jobs_without_one_go_on(alias, database):
     enqueue_keyed(alias, 3, "a", running=1)
     enqueue_keyed(alias, 3, "b", running=2)
     enqueue(alias, 3)
-    assert 1 + 2 + 3 == len(claim(database).jobs)
+    assert 1 + 2 + 3 == len(take_as(database).jobs)
 
 
 def test_the_claim_takes_others_for_those_it_had_to_leave(alias, database):
     enqueue_keyed(alias, 50, running=1)
     enqueue(alias, 20)
-    assert 10 == len(claim(database, most=10).jobs)
+    assert 10 == len(take_as(database, most=10).jobs)
     assert_counted(alias)
 
 
@@ -143,7 +118,7 @@ def test_very_many_of_one_key_are_soon_out_of_the_way(alias, database):
     ids = enqueue(alias, 2)
     claims = 0
     while S.PENDING in statuses(alias, ids):
-        assert 0.0 == claim(database, most=4).again_s or S.PENDING not in statuses(alias, ids)
+        assert 0.0 == take_as(database, most=4).again_s or S.PENDING not in statuses(alias, ids)
         claims += 1
     assert claims <= 3
     assert_counted(alias)
@@ -151,10 +126,10 @@ def test_very_many_of_one_key_are_soon_out_of_the_way(alias, database):
 
 def test_priority_and_age_decide_who_is_next(alias, database):
     enqueue_keyed(alias, running=1)
-    (first,) = claim(database).jobs
+    (first,) = take_as(database).jobs
     enqueue_keyed(alias, 2, running=1)
     (urgent,) = enqueue_keyed(alias, running=1, priority=5)
-    assert [] == claim(database).jobs
+    assert [] == take_as(database).jobs
     settle(database, ended(first))
     assert [S.PENDING] == statuses(alias, [urgent])
     assert 1 == Job.objects.using(alias).filter(status=S.PENDING).count()
@@ -162,7 +137,7 @@ def test_priority_and_age_decide_who_is_next(alias, database):
 
 def test_a_blocked_job_can_be_cancelled(alias, database):
     _, id = enqueue_keyed(alias, 2, running=1)
-    (first,) = claim(database).jobs
+    (first,) = take_as(database).jobs
     operate.cancel(id)
     assert 0 == settle(database, ended(first)).woken
     assert [S.CANCELLED] == statuses(alias, [id])
@@ -171,19 +146,19 @@ def test_a_blocked_job_can_be_cancelled(alias, database):
 
 def test_a_job_that_waits_for_others_is_not_woken(alias, database):
     id = put(alias, S.BLOCKED, limit_key="k", limit_running=1, waits_for=1)
-    assert (0, set()) == turn(database, lambda deltas: wake(database, {"k"}, deltas))
+    assert (0, set()) == in_turn(database, lambda deltas: wake(database, {"k"}, deltas))
     assert [S.BLOCKED] == statuses(alias, [id])
 
 
 def test_a_paused_queue_stands_before_nobody_else_of_its_key(alias, database):
     held = enqueue_keyed(alias, 3, running=1, queue="held")
-    (first,) = claim(database).jobs
+    (first,) = take_as(database).jobs
     (other,) = enqueue_keyed(alias, 1, running=1, queue="open")
-    assert [] == claim(database).jobs
+    assert [] == take_as(database).jobs
     operate.pause("held")
     settle(database, ended(first))
     assert [S.COMPLETED, S.BLOCKED, S.BLOCKED, S.PENDING] == statuses(alias, [*held, other])
-    (second,) = claim(database).jobs
+    (second,) = take_as(database).jobs
     operate.resume("held")
     settle(database, ended(second))
     assert [S.PENDING, S.BLOCKED, S.COMPLETED] == statuses(alias, [*held[1:], other])
@@ -192,9 +167,9 @@ def test_a_paused_queue_stands_before_nobody_else_of_its_key(alias, database):
 
 def test_a_tenants_job_comes_back_at_the_present_turn(alias, database):
     _, id = enqueue_keyed(alias, 2, running=1, tenant="a")
-    (first,) = claim(database).jobs
+    (first,) = take_as(database).jobs
     enqueue(alias, 20, tenant="b")
-    claim(database, most=10)
+    take_as(database, most=10)
     settle(database, ended(first))
     waiting = Job.objects.using(alias).filter(status=S.PENDING)
     assert min(waiting.values_list("rank", flat=True)) == Job.objects.using(alias).get(pk=id).rank > 0
@@ -203,7 +178,7 @@ def test_a_tenants_job_comes_back_at_the_present_turn(alias, database):
 def test_nor_does_what_lacks_a_worker(alias, database):
     put(alias, S.BLOCKED, limit_key="k", limit_running=1, priority=5, lacks="gpu")
     id = put(alias, S.BLOCKED, limit_key="k", limit_running=1)
-    assert (1, set()) == turn(database, lambda deltas: wake(database, {"k"}, deltas))
+    assert (1, set()) == in_turn(database, lambda deltas: wake(database, {"k"}, deltas))
     assert [S.PENDING] == statuses(alias, [id])
 
 
@@ -211,7 +186,7 @@ def test_the_next_is_the_most_urgent_of_all_queues(alias, database):
     for queue in ("a", "b", "c", "d"):
         put(alias, S.BLOCKED, limit_key="k", limit_running=3, queue=queue)
     urgent = [put(alias, S.BLOCKED, limit_key="k", limit_running=3, queue=queue, priority=5) for queue in ("b", "d")]
-    assert (3, set()) == turn(database, lambda deltas: wake(database, {"k"}, deltas))
+    assert (3, set()) == in_turn(database, lambda deltas: wake(database, {"k"}, deltas))
     assert [S.PENDING, S.PENDING] == statuses(alias, urgent)
     assert_counted(alias)
 
@@ -221,7 +196,7 @@ def test_the_next_is_the_most_urgent_of_all_queues(alias, database):
 
 def test_a_rate_puts_the_others_off_one_behind_the_other(alias, database):
     ids = enqueue_keyed(alias, 4, rate=2.0)
-    taken = claim(database)
+    taken = take_as(database)
     assert (2, True) == (len(taken.jobs), taken.delayed)
     assert [S.ASSIGNED, S.ASSIGNED, S.SCHEDULED, S.SCHEDULED] == statuses(alias, ids)
     times = [row(alias, id)["run_at"].timestamp() - NOW for id in ids[2:]]
@@ -232,11 +207,11 @@ def test_a_rate_puts_the_others_off_one_behind_the_other(alias, database):
 
 def test_they_start_when_their_time_comes(alias, database):
     enqueue_keyed(alias, 4, rate=2.0)
-    claim(database)
+    take_as(database)
     promote_all(database, NOW + 0.5)
-    assert 1 == len(claim(database, now=NOW + 0.5).jobs)
+    assert 1 == len(take_as(database, now=NOW + 0.5).jobs)
     promote_all(database, NOW + 1)
-    assert 1 == len(claim(database, now=NOW + 1).jobs)
+    assert 1 == len(take_as(database, now=NOW + 1).jobs)
     assert_counted(alias)
 
 
@@ -246,14 +221,14 @@ def test_no_more_of_a_key_start_than_its_rate_allows(alias, database):
     for _ in range(60):
         now += chance.choice([0.0, 0.1, 0.4])
         promote_all(database, now)
-        started += len(claim(database, most=20, now=now).jobs)
+        started += len(take_as(database, most=20, now=now).jobs)
     assert (now - NOW) * 4 * 0.8 <= started <= 4 + (now - NOW) * 4 + 0.01
     assert_counted(alias)
 
 
 def test_buckets_that_are_full_again_are_forgotten(alias, database):
     enqueue_keyed(alias, rate=2.0)
-    claim(database)
+    take_as(database)
     prune(database, NOW + KEEP_KEY_RATES_S - 1, PoolConfig(), rest=float)
     assert KeyRate.objects.using(alias).exists()
     prune(database, NOW + KEEP_KEY_RATES_S + 1, PoolConfig(), rest=float)
@@ -269,8 +244,8 @@ def test_the_sweep_wakes_whom_nobody_woke(alias, database):
         put(alias, S.BLOCKED, limit_key=key, limit_running=1)
     put(alias, S.RUNNING, limit_key="k000", limit_running=1, queue="other")
     watch = KeyWatch()
-    assert 199 == turn(database, lambda deltas: sweep(database, watch, deltas, all_keys=True))
-    assert 100 == turn(database, lambda deltas: sweep(database, watch, deltas, all_keys=True))
+    assert 199 == in_turn(database, lambda deltas: sweep(database, watch, deltas, all_keys=True))
+    assert 100 == in_turn(database, lambda deltas: sweep(database, watch, deltas, all_keys=True))
     assert 1 == Job.objects.using(alias).filter(status=S.BLOCKED).count()
     assert_counted(alias)
 
@@ -281,27 +256,27 @@ class TestTwoNodes:
 
     def test_a_claim_leaves_the_jobs_of_a_key_in_other_hands(self, alias, database, other_database):
         ids = enqueue_keyed(alias, 4, running=1)
-        turn(database, lambda _: meet_queues(database))
-        assert 1 == len(claim(database, most=1, commits=False).jobs)
-        taken = claim(other_database, node="node-2")
+        in_turn(database, lambda _: meet_queues(database))
+        assert 1 == len(take_as(database, most=1, commits=False).jobs)
+        taken = take_as(other_database, node="node-2")
         assert ([], True) == (taken.jobs, taken.passed_by)
         database.commit()
         assert [S.ASSIGNED, S.PENDING, S.PENDING, S.PENDING] == statuses(alias, ids)
-        assert [] == claim(other_database, node="node-2").jobs
+        assert [] == take_as(other_database, node="node-2").jobs
         assert 3 == statuses(alias, ids).count(S.BLOCKED)
         assert_counted(alias)
 
     def test_an_end_that_cannot_wake_is_made_good_soon(self, alias, database, other_database):
         """Node 2 finds the key full and blocks its job, while node 1 records the end that would have woken it."""
         ids = enqueue_keyed(alias, 2, running=1)
-        (first,) = claim(database, most=1).jobs
-        claim(other_database, node="node-2", commits=False)
+        (first,) = take_as(database, most=1).jobs
+        take_as(other_database, node="node-2", commits=False)
         recorded = settle(database, ended(first))
         assert {"k"} == recorded.keys_missed
         other_database.commit()
         assert [S.COMPLETED, S.BLOCKED] == statuses(alias, ids)
         watch = KeyWatch(due=recorded.keys_missed)
-        assert 1 == turn(database, lambda deltas: sweep(database, watch, deltas, all_keys=False))
+        assert 1 == in_turn(database, lambda deltas: sweep(database, watch, deltas, all_keys=False))
         assert set() == watch.due
         assert_counted(alias)
 
@@ -316,7 +291,7 @@ def test_whatever_happens_the_limit_holds_and_all_end(alias, database, seed):
     while Job.objects.using(alias).exclude(status=S.COMPLETED).exists():
         now += 1
         promote_all(database, now + 100)
-        held += claim(database, most=chance.randint(1, 9), now=now).jobs
+        held += take_as(database, most=chance.randint(1, 9), now=now).jobs
         for key, most in limits.items():
             assert Job.objects.using(alias).filter(limit_key=key, status__in=EXECUTING).count() <= most
         chance.shuffle(held)
@@ -358,7 +333,7 @@ def test_a_wake_reads_none_of_those_that_may_not_start_now(alias, database, anal
     fields = {"status": S.BLOCKED, "limit_key": "k", "limit_running": 1, "task": "app.tasks.work"}
     fields |= {"created_at": moment(NOW), "run_at": moment(NOW)}
     enqueue(alias, queue="held")
-    turn(database, lambda _: meet_queues(database))
+    in_turn(database, lambda _: meet_queues(database))
     operate.pause("held")
     costs = []
     for many in (200, 1800):

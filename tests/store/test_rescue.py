@@ -5,7 +5,6 @@ import pytest
 from pool.domain.states import JobStatus, Outcome
 from pool.domain.verdict import MAX_UNDELIVERED
 from pool.models import Job
-from pool.store.deltas import Deltas
 from pool.store.operate import retry
 from pool.store.rescue import BATCH, held_by, release_unheld, rescue
 from tests.store.rows import (
@@ -19,6 +18,7 @@ from tests.store.rows import (
     ended,
     enqueue,
     held,
+    in_turn,
     moment,
     put,
     row,
@@ -32,19 +32,11 @@ LATER = NOW + 60
 
 def rescue_all(database, begun=None, node=NODE):
     """As a living node does it, one batch."""
-    deltas = Deltas()
-    with database.transaction():
-        recorded = rescue(database, node, begun, BACKOFF, deltas, LATER)
-        deltas.write(database, "node-2")
-    return recorded
+    return in_turn(database, lambda deltas: rescue(database, node, begun, BACKOFF, deltas, LATER), "node-2")
 
 
 def release(database, keep=()):
-    deltas = Deltas()
-    with database.transaction():
-        count = release_unheld(database, NODE, keep, BACKOFF, deltas, LATER)
-        deltas.write(database, NODE)
-    return count
+    return in_turn(database, lambda deltas: release_unheld(database, NODE, keep, BACKOFF, deltas, LATER))
 
 
 class TestHeld:

@@ -8,7 +8,6 @@ from pool.domain.jobs import Verdict
 from pool.domain.states import JobStatus
 from pool.models import Job
 from pool.store import operate, shelf, sizing
-from pool.store.deltas import Deltas
 from tests.store.rows import (
     NOW,
     ON_POSTGRES,
@@ -16,6 +15,7 @@ from tests.store.rows import (
     assert_counted,
     claim_as,
     enqueue,
+    in_turn,
     moment,
     plan_of,
     put,
@@ -39,11 +39,7 @@ def shelve(alias, database, count=1, key="gpu", **values):
 
 
 def release(database, key="gpu", most=100, only=()):
-    deltas = Deltas()
-    with database.transaction():
-        count = shelf.release(database, key, most, deltas, only)
-        deltas.write(database, "node-1")
-    return count
+    return in_turn(database, lambda deltas: shelf.release(database, key, most, deltas, only))
 
 
 def test_claim_brings_what_a_job_requires_and_its_key(alias, database):
