@@ -53,8 +53,8 @@ async def naps(seconds: float) -> float:
 
 
 @task(takes_context=True, timeout=None)
-async def tells_async(context: Any, word: str, path: str, together: str) -> dict[str, Any]:
-    """Say the word in every way there is, some of it after all others have begun."""
+async def tells_async(context: Any, word: str, path: str, together: str, go: str) -> dict[str, Any]:
+    """Say the word in every way there is, some of it after all others have begun; wait for a file."""
     OWN.set(word)
     translation.activate("fr" if word == "1" else "de")
     Path(f"{path}-{word}").touch()
@@ -66,7 +66,7 @@ async def tells_async(context: Any, word: str, path: str, together: str) -> dict
     context.progress(int(word) / 100, f"at {word}")
     await asyncio.to_thread(print, f"thread {word}")
     await asyncio.get_running_loop().run_in_executor(None, print, f"executor {word}")
-    await asyncio.sleep(0.3)  # Long enough for the progress to be carried over.
+    await file(go)
     return {"own": OWN.get(), "language": translation.get_language(), "word": word}
 
 

@@ -91,12 +91,14 @@ def test_no_more_than_the_streams_run_at_a_time(site: EngineSite) -> None:
 
 
 def test_each_has_its_own_output_context_progress_and_usage(one: EngineSite) -> None:
-    path, together = own_path(one, "begun"), own_path(one, "together")
+    path, together, go = own_path(one, "begun"), own_path(one, "together"), own_path(one, "go")
     words = [str(number) for number in range(1, 9)]
-    jobs = one.enqueue_many(KIND_TASKS + "tells_async", [([word, path, together], {}) for word in words])
+    jobs = one.enqueue_many(KIND_TASKS + "tells_async", [([word, path, together, go], {}) for word in words])
     for word in words:
         one.wait_for_file(f"{path}-{word}")
     open(together, "w").close()
+    one.wait_until(lambda: all(one.job(job)["progress_message"] for job in jobs), "their progress to be stored")
+    open(go, "w").close()
     for word, job in zip(words, jobs, strict=True):
         found = one.wait_for_job(job)
         language = "fr" if word == "1" else "de"
