@@ -43,10 +43,22 @@ SOMETHING_NEW = _in_each(
     "SELECT EXISTS (SELECT 1 FROM pool_jobdependency WHERE {new}), EXISTS (SELECT 1 FROM pool_batchchange)"
 )
 
-TELL = _in_each("""UPDATE pool_jobdependency SET fresh = true WHERE id IN (
-SELECT id FROM pool_jobdependency {by} WHERE {open} AND NOT fresh AND parent {among} LIMIT %s)""")
-TELL_ONE_OF_EACH = _in_each("""UPDATE pool_jobdependency SET fresh = true WHERE id IN (SELECT (
-SELECT id FROM pool_jobdependency {by} WHERE {open} AND NOT fresh AND parent = listed.value LIMIT 1) FROM {listed})""")
+
+def _tell(chosen: str) -> tuple[str, str]:
+    """Tell the chosen. On PostgreSQL they are looked at again when they are locked.
+
+    Another node may just have told and settled one of them: made fresh once more, it would be counted twice.
+    """
+    postgres, sqlite = _in_each(chosen)
+    update = "UPDATE pool_jobdependency SET fresh = true WHERE id IN"
+    postgres = postgres.replace("{hold}", " FOR UPDATE")
+    sqlite = sqlite.replace("{hold}", "")
+    return f"WITH next AS MATERIALIZED ({postgres}) {update} (SELECT id FROM next)", f"{update} ({sqlite})"
+
+
+TELL = _tell("SELECT id FROM pool_jobdependency {by} WHERE {open} AND NOT fresh AND parent {among} LIMIT %s{hold}")
+TELL_ONE_OF_EACH = _tell("""SELECT (SELECT id FROM pool_jobdependency {by}
+WHERE {open} AND NOT fresh AND parent = listed.value LIMIT 1{hold}) AS id FROM {listed}""")
 
 FRESH = _in_each(
     """SELECT id, child::text, parent::text, wants FROM pool_jobdependency

@@ -14,13 +14,30 @@ import pytest
 from django.db import connections, transaction
 
 from pool.domain.states import EXECUTING, WAITING, JobStatus, NodeState
-from pool.models import Job, Node
+from pool.models import Job, JobDependency, Node
 from pool.store import nodes
 from pool.store.database import Database
 from pool.store.deltas import Deltas
+from pool.store.dependencies import follow
+from pool.store.enqueue import enqueue_rows
 from pool.store.nodes import NodeIdentity
 from pool.store.rescue import rescue
-from tests.store.rows import BACKOFF, NODE, NOW, assert_counted, attempts, check_columns, put, row
+from tests.store.graphs import claimed, linked_job, turn
+from tests.store.rows import (
+    BACKOFF,
+    NODE,
+    NOW,
+    ON_POSTGRES,
+    assert_counted,
+    attempts,
+    check_columns,
+    ended,
+    enqueue,
+    put,
+    row,
+    settle,
+    statuses,
+)
 from tests.store.verbs import EPOCH, OTHER, VERBS, NodeVerb, Scene, open_queues
 from tests.tables import empty
 
@@ -272,3 +289,28 @@ def test_two_rescuers_give_back_once(alias, database, other_database, leased):
     assert (found.status, found.epoch, found.attempts, found.losses) == (S.PENDING, 1, 1, 1)
     assert [attempt.outcome for attempt in attempts(alias, found.pk)] == ["lost"]
     assert_counted(alias)
+
+
+@ON_POSTGRES
+def test_a_dependent_that_two_nodes_tell_is_counted_once(alias, database, other_database, monkeypatch):
+    monkeypatch.setattr("pool.store.dependencies.PORTION", 1)
+    monkeypatch.setattr("pool.store.dependencies.MOST", 1)
+    wide, other = enqueue(alias, 2)
+    children = enqueue_rows(alias, [linked_job(wide, other) for _ in range(6)])
+    while turn(database).more:
+        pass
+    # Each of the nodes has one to go on from.
+    JobDependency.objects.using(alias).filter(parent=wide, child=children[1]).update(fresh=True)
+    (job,) = claimed(database, wide)
+    settle(database, ended(job))
+    deltas = Deltas()
+    with while_somebody(Act(alias, turn), other_database) as begin, database.transaction():
+        follow(database, NOW + 5, deltas)
+        begin()
+        # The one that was told just now, and that the other node is about to tell as well.
+        follow(database, NOW + 5, deltas)
+        deltas.write(database, NODE)
+    while turn(database).more:
+        pass
+    assert [JobStatus.BLOCKED] * 6 == statuses(alias, children)
+    assert {1} == {row(alias, child)["waits_for"] for child in children}
