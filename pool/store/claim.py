@@ -134,20 +134,23 @@ class _Claim:
         self.db, self.node, self.deltas, self.shares, self.now = db, node, deltas, shares, now
         self.limits = limits.limits_of(db, queues, deltas, now)
         self.weights = {queue.name: queue.weight for queue in queues}
+        self.short: set[str] = set()
+        """Queues that gave less than was seen of them, because somebody holds their jobs: others get their part."""
 
     def fill(self, most: int) -> Taken:
         jobs: list[ClaimedJob] = []
         is_passed_by, is_cut_off, is_delayed = bool(self.limits.locked), False, False
         for turn in range(ROUNDS):
-            wanted = most - len(jobs)
+            wanted, known_short = most - len(jobs), len(self.short)
             rows, is_all = self._round(wanted, deeper=turn > 0)
             found = keys.admit(self.db, in_turn(rows, self.weights), self.deltas, self.now)
             self.limits.use(job.queue for job in found.jobs)
             jobs += found.jobs
-            is_passed_by = is_passed_by or found.returned > 0
+            is_short = len(self.short) > known_short
+            is_passed_by = is_passed_by or found.returned > 0 or is_short
             is_delayed = is_delayed or any(one.until is not None for one in found.held)
             is_cut_off = bool(rows) and len(found.jobs) < wanted and not (is_all and len(found.jobs) == len(rows))
-            if not is_cut_off or found.returned:
+            if not (is_cut_off or is_short) or found.returned:
                 break
             keys.clear_way(self.db, found.held, self.deltas, self.now)
         self.limits.write(self.db)
@@ -160,11 +163,17 @@ class _Claim:
 
     def _round(self, most: int, *, deeper: bool) -> tuple[list[ClaimedJob], bool]:
         """Take once; the jobs, and whether nothing more is to be had."""
-        rooms: Rooms = {queue: room for queue in self.weights if (room := self.limits.room(queue)) != 0}
+        rooms: Rooms = {
+            queue: room for queue in self.weights if queue not in self.short and (room := self.limits.room(queue)) != 0
+        }
         jobs = [] if deeper else self._late(self.shares.for_late(most), rooms)
         parts, is_all = self._parts(most - len(jobs), rooms, deeper=deeper)
         jobs += self._turned(parts)
-        jobs += self._take_heads({queue: part for queue, part in parts.items() if part > 0})
+        heads = self._take_heads({queue: part for queue, part in parts.items() if part > 0})
+        if len(rooms) > 1:
+            came = Counter([job.queue for job in heads])
+            self.short |= {queue for queue, part in parts.items() if came[queue] < part}
+        jobs += heads
         for queue, count in Counter([job.queue for job in jobs]).items():
             self.deltas.add(queue, pending=-count, executing=count)
         return jobs, is_all

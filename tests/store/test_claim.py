@@ -262,6 +262,21 @@ class TestTwoNodes:
         assert not passed_by(other_database)
         other_database.commit()
 
+    @ON_POSTGRES
+    @pytest.mark.parametrize("urgent", [2, 3, 30])
+    def test_urgent_jobs_that_somebody_holds_do_not_hold_up_other_queues(self, alias, database, other_database, urgent):
+        enqueue(alias, urgent, queue="urgent", priority=50)
+        others = enqueue(alias, 3, queue="others")
+        with database.transaction():
+            meet_queues(database)
+        with other_database.transaction():
+            other_database.execute("SELECT id FROM pool_job WHERE queue = 'urgent' FOR UPDATE")
+            assert 2 == len(claim_as(database, most=2, only=["urgent", "others"]))
+            (left,) = claim_as(database, only=["urgent", "others"])
+            assert left.id in {str(id) for id in others}
+        assert urgent == len(claim_as(database, only=["urgent", "others"]))
+        assert_counted(alias)
+
     @ON_SQLITE
     def test_wait_for_each_other(self, alias, database, ids):
         hasty = Database(alias, lock_wait_ms=20)
