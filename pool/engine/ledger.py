@@ -111,7 +111,9 @@ class Ledger:
             return None
         self._careful = False
         if wanted.report is not None:
-            self._reported, self.beat_began, self.lease_began = wanted.report, now, now
+            self._reported, self.beat_began = wanted.report, now
+            if answer.renewed:
+                self.lease_began = now
         self._recovered(wall, now)
         if self._skip_locked:
             # What is locked is looked at again soon, and until then the loop may rest.
@@ -140,7 +142,7 @@ class Ledger:
             if wanted.fold:
                 answer.folded = tally.fold(db, node)
             if wanted.report is not None:
-                self._report(wanted.report)
+                answer.renewed = self._report(wanted.report)
                 answer.clock = db.read_clock()
             db.doing = "record" if now.rulings else "claim" if answer.claimed else "turn"
         self.pending = later
@@ -195,11 +197,13 @@ class Ledger:
         if wanted.promote:
             promote(self.db, wall, deltas)
 
-    def _report(self, report: Report) -> None:
+    def _report(self, report: Report) -> bool:
+        """Whether the lease was renewed with it."""
         failpoints.hit("on_renew")
-        nodes.beat(self.db, self.node, report.state, report.size, report.problem, report.at)
+        renewed = nodes.beat(self.db, self.node, report.state, report.size, report.problem, report.at)
         nodes.write_workers(self.db, self.node, report.workers)
         write_snapshot(self.db, self.node, report.at, report.data, report.histograms)
+        return renewed
 
     def _failed(self, error: Exception, now: float) -> None:
         """Everything stays pending, and the pause doubles."""
@@ -236,10 +240,11 @@ class Ledger:
         wall = report.at + now - self.beat_began
         try:
             with self.db.transaction():
-                nodes.beat(self.db, self.node, report.state, report.size, self.problem, wall)
+                renewed = nodes.beat(self.db, self.node, report.state, report.size, self.problem, wall)
         except (DatabaseError, InterfaceError, OSError):
             return
-        self.lease_began = now
+        if renewed:
+            self.lease_began = now
 
     def _recovered(self, wall: float, now: float) -> None:
         if self.problem:

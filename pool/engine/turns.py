@@ -71,4 +71,6 @@ class Answer:
     folded: tally.Folded = field(default_factory=tally.Folded)
     next_due: float | None = None
     clock: ClockReading | None = None
+    renewed: bool = False
+    """The lease was renewed with the report."""
     looked_ahead: bool = False

@@ -20,6 +20,7 @@ from pool.store.database import Database, seconds
 from pool.store.deltas import Deltas
 from pool.store.fronts import Slice
 from pool.store.limits import OpenQueue
+from pool.store.locks import LOCK_TIMEOUT
 
 SQLITE_FIELDS = f"""id, task, queue, args, kwargs, epoch, attempts, attempts_base, interruptions, losses, max_attempts,
 timeout, backoff, priority, "rank", {seconds("run_at")}, {seconds("created_at")}, {seconds("expires_at")},
@@ -71,6 +72,10 @@ NEW_QUEUES = """WITH RECURSIVE met(name) AS (
   FROM met WHERE met.name IS NOT NULL)
 SELECT name FROM met WHERE name IS NOT NULL AND name NOT IN (SELECT name FROM pool_queue)"""
 
+MEET = "INSERT INTO pool_queue (name) VALUES (%s) ON CONFLICT (name) DO NOTHING"
+MEET_MS = 10
+"""How long PostgreSQL waits for somebody who makes the same row."""
+
 
 @dataclass(frozen=True, slots=True)
 class Taken:
@@ -115,10 +120,24 @@ def meet_queues(db: Database) -> list[str]:
 
     One index seek per queue. An enqueuing process never does this: its transaction may stay open for long.
     """
-    names = [name for (name,) in db.execute(NEW_QUEUES).fetchall()]
-    for name in names:
-        db.execute("INSERT INTO pool_queue (name) VALUES (%s) ON CONFLICT (name) DO NOTHING", (name,))
-    return names
+    return [name for (name,) in db.execute(NEW_QUEUES).fetchall() if _meet(db, name)]
+
+
+def _meet(db: Database, name: str) -> bool:
+    """False when somebody's open transaction is making the row: that is looked at again, and not waited for."""
+    if db.is_sqlite:
+        db.execute(MEET, (name,))
+        return True
+    try:
+        with db.savepoint("pool_queue"):
+            db.execute(f"SET LOCAL lock_timeout = {MEET_MS}")
+            db.execute(MEET, (name,))
+            db.execute(f"SET LOCAL lock_timeout = {db.lock_wait_ms}")
+    except Exception as error:
+        if getattr(error, "sqlstate", None) != LOCK_TIMEOUT:
+            raise
+        return False
+    return True
 
 
 Rooms = dict[str, int | None]

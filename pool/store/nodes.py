@@ -12,7 +12,8 @@ INSERT = """INSERT INTO pool_node (id, host, pid, boot_id, pid_started, run_dir,
 scale_held_until) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s::timestamptz, %s::timestamptz, %s::timestamptz)"""
 
 BEAT = """UPDATE pool_node SET state = %s, workers = %s, problem = %s, last_beat = %s::timestamptz,
-lease_seq = lease_seq + 1 WHERE id = %s AND state IN ('STARTING', 'RUNNING', 'DRAINING')"""
+lease_seq = lease_seq + 1 WHERE state IN ('STARTING', 'RUNNING', 'DRAINING')
+AND id IN (SELECT id FROM pool_node WHERE id = %s{lock})"""
 
 LEAVE = """UPDATE pool_node SET state = %s, workers = 0, last_beat = %s::timestamptz, stopped_at = %s::timestamptz,
 lease_seq = lease_seq + 1 WHERE id = %s"""
@@ -109,9 +110,13 @@ def register(db: Database, identity: NodeIdentity, wanted: int, now: float, held
     db.execute(INSERT, values)
 
 
-def beat(db: Database, node: str, state: NodeState, workers: int, problem: str, now: float) -> None:
-    """Renew the lease. A node that others took for lost stays lost: it must find that out."""
-    db.execute(BEAT, (state, workers, storable(problem), db.at(now), node))
+def beat(db: Database, node: str, state: NodeState, workers: int, problem: str, now: float) -> bool:
+    """Renew the lease; False when it was not. A node that others took for lost stays lost: it must find that out.
+
+    Somebody whose open transaction holds the row is not waited for: all else that the node has to write would wait.
+    """
+    statement = BEAT.format(lock="" if db.is_sqlite else " FOR UPDATE SKIP LOCKED")
+    return bool(db.execute(statement, (state, workers, storable(problem), db.at(now), node)).rowcount)
 
 
 def leave(db: Database, node: str, state: NodeState, now: float) -> None:

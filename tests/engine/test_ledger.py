@@ -8,12 +8,14 @@ import pytest
 
 from pool import failpoints
 from pool.domain.jobs import ClaimedJob
-from pool.domain.states import Outcome
+from pool.domain.states import NodeState, Outcome
 from pool.engine.ledger import Ledger
-from pool.engine.turns import Answer, Wanted
+from pool.engine.turns import Answer, Report, Wanted
 from pool.models import Job
+from pool.store import nodes
 from pool.store.database import Database
-from tests.store.rows import BACKOFF, NODE, NOW, assert_counted, attempts, ended, enqueue
+from pool.store.nodes import NodeIdentity
+from tests.store.rows import BACKOFF, NODE, NOW, ON_POSTGRES, assert_counted, attempts, ended, enqueue
 
 Arm = Callable[..., None]
 
@@ -134,3 +136,42 @@ def test_database_that_does_not_answer_is_not_asked_again_at_once(alias: str, bo
     assert book.ledger.retry_at > book.now
     assert book.ledger.settle(Wanted(jobs=1), NOW, book.now, set) is None
     assert 1 == len(book.claim())
+
+
+@ON_POSTGRES
+def test_operator_who_holds_its_row_keeps_no_outcome_from_being_recorded(
+    alias: str, book: Book, other_database: Database
+) -> None:
+    book.ledger.db.lock_wait_ms = 50
+    me = NodeIdentity(NODE, "host", 1, "boot", 1, "/nowhere")
+    with other_database.transaction():
+        nodes.register(other_database, me, 1, NOW)
+    (id,) = enqueue(alias)
+    (job,) = book.claim()
+    book.end(job)
+    report = Report(NOW, {}, {}, [], NodeState.RUNNING, 1, "")
+    with other_database.transaction():
+        other_database.execute("UPDATE pool_node SET wanted = 2 WHERE id = %s", (NODE,))
+        for _ in range(3):
+            book.turn(report=report)
+        assert ("COMPLETED", 1, 1) == facts(alias, id)
+        # Nobody has seen it renewed.
+        assert 0.0 == book.ledger.lease_began
+    book.turn(report=report)
+    assert book.now == book.ledger.lease_began
+
+
+@ON_POSTGRES
+def test_queue_that_somebody_else_is_making_holds_up_nothing(alias: str, book: Book, other_database: Database) -> None:
+    book.ledger.db.lock_wait_ms = 50
+    (id,) = enqueue(alias)
+    (job,) = book.claim()
+    book.end(job)
+    with other_database.transaction():
+        other_database.execute("INSERT INTO pool_queue (name) VALUES ('new')")
+        enqueue(alias, queue="new")
+        for _ in range(3):
+            book.turn(jobs=1, discover=True, promote=True)
+        assert ("COMPLETED", 1, 1) == facts(alias, id)
+    book.turn(jobs=1, discover=True)
+    assert ["new"] == [job.queue for job in book.held]
