@@ -26,7 +26,7 @@ from pool.store import nodes, running, shelf, tally
 from pool.store.claim import meet_queues, passed_by, take
 from pool.store.database import Database
 from pool.store.deltas import Deltas
-from pool.store.dependencies import follow
+from pool.store.dependencies import BEGINNING, follow
 from pool.store.events import write_event
 from pool.store.failures import Kind, in_words, kind_of
 from pool.store.keys import KeyWatch, sweep
@@ -70,6 +70,7 @@ class Ledger:
         self.doubt = False
         self._pause_s = FIRST_PAUSE_S
         self._careful = False
+        self._follow_place = BEGINNING
         self._skip_locked = False
         self._conflicts = 0
         self._failing_since = 0.0
@@ -157,7 +158,8 @@ class Ledger:
     def _follow(self, answer: Answer, wanted: Wanted, wall: float, deltas: Deltas) -> None:
         """What waited for the jobs that ended, here or elsewhere, starts or ends with them."""
         if answer.recorded.has_followers or wanted.promote or wanted.discover:
-            answer.followed = follow(self.db, wall, deltas)
+            answer.followed = follow(self.db, wall, deltas, self._follow_place)
+            self._follow_place = answer.followed.place
             answer.woken += answer.followed.started
 
     def _offer(self, answer: Answer, wanted: Wanted, deltas: Deltas) -> None:

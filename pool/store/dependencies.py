@@ -78,6 +78,9 @@ NOT_ENDED = "UPDATE pool_jobdependency SET fresh = false WHERE id {among}"
 SETTLED = "UPDATE pool_jobdependency SET fresh = false, met = true WHERE id {among}"
 
 
+BEGINNING = 0, 0
+
+
 class Row(NamedTuple):
     """One child that waits for one parent."""
 
@@ -98,6 +101,9 @@ class Followed:
     """There is more to follow at once."""
     left: bool = False
     """Somebody holds rows just now: they are to be looked at again."""
+    place: tuple[int, int] = BEGINNING
+    """After which row the next turn goes on, and how many were told meanwhile, perhaps before it. What is held stays at
+    the front, and may be more than a turn looks at."""
 
 
 def tell(db: Database, ended: Iterable[str]) -> int:
@@ -121,13 +127,16 @@ def tell_from_outside(alias: str, ended: Collection[UUID]) -> int:
     return ties.filter(pk__in=first).update(fresh=True)
 
 
-def follow(db: Database, now: float, deltas: Deltas) -> Followed:
-    """Do what the ends lead to, also for those that end by it, in the node's transaction."""
+def follow(db: Database, now: float, deltas: Deltas, place: tuple[int, int] = BEGINNING) -> Followed:
+    """Do what the ends lead to, also for those that end by it, in the node's transaction. `place` as in Followed."""
     followed = Followed()
     if not any(db.execute(SOMETHING_NEW[db.is_sqlite]).fetchone()):
         return followed
-    told = _end_batches(db, now, followed)
-    after = looked = 0
+    after, told = place
+    # What is before the place may be held, and is looked at again when the list is through.
+    followed.left = after > 0
+    told += _end_batches(db, now, followed)
+    looked = 0
     while looked < MOST:
         rows = _fresh(db, after)
         if not rows and not told:
@@ -136,7 +145,7 @@ def follow(db: Database, now: float, deltas: Deltas) -> Followed:
         after = rows[-1].id if rows else 0
         told = (told if rows else 0) + (_settle(db, rows, now, deltas, followed) if rows else 0)
         looked += len(rows)
-    followed.more = True
+    followed.more, followed.place = True, (after, told)
     return followed
 
 

@@ -445,6 +445,27 @@ class TestAtOnce:
         assert 1 == turn(database).started
         assert PENDING == status(alias, child)
 
+    def test_more_children_than_a_portion_that_a_user_holds_hold_up_nobody(self, alias, database, monkeypatch):
+        monkeypatch.setattr("pool.store.dependencies.PORTION", 2)
+        monkeypatch.setattr("pool.store.dependencies.MOST", 2)
+        parent, other = enqueue(alias, 2)
+        held = enqueue_rows(alias, [linked_job(parent) for _ in range(5)])
+        child = after(alias, other)
+        with transaction.atomic(using=alias):
+            Job.objects.using(alias).select_for_update().get(pk=parent)
+            followed = end(database, other)
+            for _ in range(9):
+                deltas = Deltas()
+                with database.transaction():
+                    followed = follow(database, NOW + 5, deltas, followed.place)
+                    deltas.write(database, NODE)
+            assert PENDING == status(alias, child)
+            assert followed.left
+        end(database, parent)
+        while turn(database).more:
+            pass
+        assert [PENDING] * 5 == statuses(alias, held)
+
     def test_a_child_that_a_user_holds_holds_up_nobody(self, alias, database):
         parent, other = enqueue(alias, 2)
         child, free = after(alias, parent), after(alias, other)
