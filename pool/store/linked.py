@@ -111,10 +111,15 @@ def _dropped(jobs: Iterable[NewJob], stands: Stands) -> set[UUID]:
 def _go_through_keys(cursor: Any, is_postgres: bool, roots: Sequence[NewJob], ask: Ask) -> Stands:
     """Ask for the keys of the jobs, and then of the callbacks of those that got theirs; who stands for the others."""
     stands: dict[UUID, UUID] = {}
+    # Those who got theirs are not stored yet, and to a look it seems that they were gone.
+    taken: dict[str, UUID] = {}
     level = list(roots)
     while level:
-        if wanted := list(_wanted(level)):
-            stands |= ask(cursor, is_postgres, wanted, level[0].created_at)
+        wanted = list(_wanted(level))
+        stands |= {one.job: taken[one.key] for one in wanted if one.key in taken}
+        if left := [one for one in wanted if one.key not in taken]:
+            stands |= ask(cursor, is_postgres, left, level[0].created_at)
+        taken |= {one.key: one.job for one in left if one.job not in stands}
         kept = [row for row in level if row.id not in stands]
         level = [one for row in kept if isinstance(row, LinkedJob) for one in row.callbacks]
     return stands

@@ -107,6 +107,21 @@ class TestMany:
         assert [held, *(row.id for row in rows[1:])] == ids
         assert 5 == Job.objects.using(alias).count()
 
+    @pytest.mark.parametrize(("scope", "seconds"), [("running", None), ("waiting", None), ("period", 60.0)])
+    def test_a_callback_that_wants_the_key_of_its_job_is_a_duplicate(self, alias, scope, seconds):
+        key = unique("k", scope, seconds)
+        first = linked_job(unique=key)
+        callback = linked_job(first.id, unique=key)
+        enqueue_rows(alias, [linked_job(unique=key, id=first.id, callbacks=(callback,))])
+        assert [first.id] == list(Job.objects.using(alias).values_list("pk", flat=True))
+        assert first.id == enqueue_rows(alias, [linked_job(unique=key)])[0]
+
+    def test_a_callback_does_not_take_the_key_of_a_job_that_comes_with_it(self, alias):
+        other, first = linked_job(unique=unique("k")), linked_job()
+        callback = linked_job(first.id, unique=unique("k"))
+        ids = enqueue_rows(alias, [linked_job(id=first.id, callbacks=(callback,)), other])
+        assert set(ids) == set(Job.objects.using(alias).values_list("pk", flat=True))
+
     def test_callbacks_of_a_duplicate_are_not_stored(self, alias):
         want(alias)
         row = linked_job(unique=unique("k"))
