@@ -31,6 +31,7 @@ from pool.store.events import write_event
 from pool.store.failures import Kind, in_words, kind_of
 from pool.store.keys import KeyWatch, sweep
 from pool.store.locks import is_lock_timeout, locked_by_others
+from pool.store.promote import BATCH as PROMOTED
 from pool.store.promote import bring_forward, next_due, promote
 from pool.store.record import Redo, Ruling, record
 from pool.store.rescue import release_unheld
@@ -130,13 +131,13 @@ class Ledger:
             self._tell(now)
             self._record(answer, now.rulings, deltas)
             self._follow(answer, wanted, wall, deltas)
-            self._come_due(wanted, wall, deltas)
+            promoted = self._come_due(wanted, wall, deltas)
             self._offer(answer, wanted, deltas)
             if wanted.promote or self.keys.due:
                 answer.woken += sweep(db, self.keys, deltas, all_keys=wanted.promote)
             if wanted.promote or wanted.discover:
                 meet_queues(db)
-                answer.next_due, answer.looked_ahead = next_due(db), True
+                answer.next_due, answer.looked_ahead = self._next_due(wall, promoted), True
             if wanted.jobs:
                 self._claim(answer, wanted.jobs, deltas, wall)
             deltas.write(db, node)
@@ -193,11 +194,20 @@ class Ledger:
         for at, name, facts in pending.events:
             write_event(self.db, at, name, node=self.node, **facts)
 
-    def _come_due(self, wanted: Wanted, wall: float, deltas: Deltas) -> None:
+    def _come_due(self, wanted: Wanted, wall: float, deltas: Deltas) -> int | None:
+        """How many jobs were promoted; None when none was asked for."""
         if wanted.set_back_s:
             bring_forward(self.db, wanted.set_back_s)
         if wanted.promote:
-            promote(self.db, wall, deltas)
+            return promote(self.db, wall, deltas)
+        return None
+
+    def _next_due(self, wall: float, promoted: int | None) -> float | None:
+        """When the next job is due. One that was due already, and is not promoted, is held by somebody."""
+        due = next_due(self.db)
+        if self.db.is_sqlite or due is None or promoted is None or promoted >= PROMOTED or due > wall:
+            return due
+        return wall + LOCKED_PAUSE_S
 
     def _report(self, report: Report) -> bool:
         """Whether the lease was renewed with it."""

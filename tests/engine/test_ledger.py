@@ -8,14 +8,14 @@ import pytest
 
 from pool import failpoints
 from pool.domain.jobs import ClaimedJob
-from pool.domain.states import NodeState, Outcome
+from pool.domain.states import JobStatus, NodeState, Outcome
 from pool.engine.ledger import Ledger
 from pool.engine.turns import Answer, Report, Wanted
 from pool.models import Job
 from pool.store import nodes
 from pool.store.database import Database
 from pool.store.nodes import NodeIdentity
-from tests.store.rows import BACKOFF, NODE, NOW, ON_POSTGRES, assert_counted, attempts, ended, enqueue
+from tests.store.rows import BACKOFF, NODE, NOW, ON_POSTGRES, assert_counted, attempts, ended, enqueue, put
 
 Arm = Callable[..., None]
 
@@ -175,3 +175,18 @@ def test_queue_that_somebody_else_is_making_holds_up_nothing(alias: str, book: B
         assert ("COMPLETED", 1, 1) == facts(alias, id)
     book.turn(jobs=1, discover=True)
     assert ["new"] == [job.queue for job in book.held]
+
+
+@ON_POSTGRES
+def test_job_that_is_due_and_held_by_somebody_is_not_looked_at_without_a_pause(
+    alias: str, book: Book, other_database: Database
+) -> None:
+    id = put(alias, JobStatus.SCHEDULED)
+    with other_database.transaction():
+        other_database.execute("SELECT 1 FROM pool_job WHERE id = %s FOR UPDATE", (id,))
+        answer = book.turn(promote=True)
+        assert answer is not None
+        assert answer.next_due is not None
+        assert answer.next_due > NOW + 5
+    book.turn(promote=True)
+    assert "PENDING" == facts(alias, id)[0]
