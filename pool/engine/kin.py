@@ -12,6 +12,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from django.db import OperationalError
+
 from pool.domain.retry import Backoff
 from pool.domain.states import NodeState
 from pool.engine import linux
@@ -24,6 +26,7 @@ from pool.store.database import Database
 from pool.store.deltas import Deltas
 from pool.store.doorbell import BELL_PREFIX
 from pool.store.events import write_event
+from pool.store.locks import is_lock_timeout
 from pool.store.nodes import NodeIdentity
 from pool.store.presence import SLOTS_PREFIX, boot_id, is_held
 from pool.store.rescue import BATCH, rescue
@@ -104,7 +107,7 @@ class Kin:
         self._forget_all_but({other.id for other, _ in others})
         for other, lease in others:
             if self._is_lost(other, lease, mono) and self._is_cleared(other, mono):
-                given_back += self._rescue(db, other, lease, wall)
+                given_back += self._rescue_patiently(db, other, lease, wall)
         return given_back
 
     @property
@@ -153,7 +156,16 @@ class Kin:
         del self._ending_since[other.id]
         return True
 
-    def _rescue(self, db: Database, other: NodeIdentity, lease: int, wall: float) -> int:
+    def _rescue_patiently(self, db: Database, other: NodeIdentity, lease: int, wall: float) -> int:
+        """While somebody holds one of the jobs the others are given back without it."""
+        try:
+            return self._rescue(db, other, lease, wall)
+        except OperationalError as error:
+            if not is_lock_timeout(error):
+                raise
+        return self._rescue(db, other, lease, wall, pass_by=True)
+
+    def _rescue(self, db: Database, other: NodeIdentity, lease: int, wall: float, *, pass_by: bool = False) -> int:
         begun = begun_jobs(slots_path(other))
         given_back = 0
         while True:
@@ -161,17 +173,20 @@ class Kin:
             with db.transaction("rescue"):
                 if not nodes.seize(db, other.id, lease):
                     return given_back
-                recorded = rescue(db, other.id, begun, self.backoff, deltas, wall)
+                recorded = rescue(db, other.id, begun, self.backoff, deltas, wall, pass_by=pass_by)
                 deltas.write(db, self.me.id)
                 count = len(recorded.written)
                 # A fenced one changed in the meantime: it is looked at again, at once while that brings anything.
-                is_last = not count or (count < BATCH and not recorded.fenced)
+                is_last = not recorded.locked and (not count or (count < BATCH and not recorded.fenced))
                 if is_last:
                     nodes.leave(db, other.id, NodeState.LOST, wall)
                     write_event(db, wall, "node.lost", level="error", node=other.id, data={"jobs": given_back + count})
             given_back += count
             if is_last:
                 break
+            if not count:
+                # What is left is held by somebody: it is lost still, and looked at again.
+                return given_back
         clear_files(other)
         log.warning("node.lost", lost=other.id, host=other.host, pid=other.pid, jobs_given_back=given_back)
         return given_back

@@ -15,6 +15,7 @@ from pool.domain.verdict import judge, undeliverable
 from pool.store.claim import POSTGRES_FIELDS, SQLITE_FIELDS
 from pool.store.database import Database, seconds
 from pool.store.deltas import Deltas
+from pool.store.locks import locked_by_others
 from pool.store.record import Recorded, Ruling, record
 
 BATCH = 1000
@@ -49,19 +50,33 @@ def held_by(db: Database, node: str, most: int = BATCH) -> list[Lease]:
 
 
 def rescue(
-    db: Database, node: str, begun: Collection[tuple[str, int]] | None, backoff: Backoff, deltas: Deltas, now: float
+    db: Database,
+    node: str,
+    begun: Collection[tuple[str, int]] | None,
+    backoff: Backoff,
+    deltas: Deltas,
+    now: float,
+    *,
+    pass_by: bool = False,
 ) -> Recorded:
     """Give back a batch of a lost node's jobs, in the caller's transaction.
 
     `begun` holds ids (without hyphens) and epochs of jobs that may have begun, as its workers' slots tell; None when
-    that is not known, and then every job counts as begun.
+    that is not known, and then every job counts as begun. With `pass_by` rows that
+    somebody holds locked are left, and counted, instead of waited for.
     """
     rulings: list[Ruling] = []
-    for lease in held_by(db, node):
+    leases = held_by(db, node)
+    locked = locked_by_others(db, [lease.job.id for lease in leases]) if pass_by else frozenset()
+    for lease in leases:
+        if lease.job.id in locked:
+            continue
         claim = lease.job.id.replace("-", ""), lease.job.epoch
         began = lease.status == "RUNNING" or begun is None or claim in begun
         rulings.append(_given_back(lease, began, LOST, backoff, now))
-    return record(db, node, rulings, deltas, careful=True)
+    recorded = record(db, node, rulings, deltas, careful=True)
+    recorded.locked = len(locked)
+    return recorded
 
 
 def release_unheld(

@@ -17,7 +17,7 @@ from pool.store import nodes
 from pool.store.database import Database
 from pool.store.nodes import NodeIdentity
 from pool.store.presence import slots_path
-from tests.store.rows import BACKOFF, NOW, attempts, put
+from tests.store.rows import BACKOFF, NOW, ON_POSTGRES, attempts, put
 
 LEASE_S = 30.0
 GONE_PID = 2**22 + 1
@@ -91,6 +91,25 @@ def test_node_whose_slots_nobody_holds_is_dead_at_once(
     assert "LOST" == Node.objects.using(alias).get(pk="other").state
     assert not slots_path(other.run_dir, other.id).exists()
     assert 0 == kin.rescue_lost(database, 0.2, NOW)
+
+
+@ON_POSTGRES
+def test_job_that_somebody_holds_keeps_no_other_from_being_given_back(
+    alias: str, database: Database, other_database: Database, kin: Kin, other: NodeIdentity, slots: Slots
+) -> None:
+    register(database, other)
+    jobs = [put(alias, JobStatus.ASSIGNED, node="other") for _ in range(3)]
+    let_go(slots)
+    database.execute("SET lock_timeout = 50")
+    with other_database.transaction():
+        other_database.execute("SELECT 1 FROM pool_job WHERE id = %s FOR UPDATE", (jobs[1],))
+        assert 2 == kin.rescue_lost(database, 0.0, NOW)
+        assert ["PENDING", "ASSIGNED", "PENDING"] == [status_of(alias, job) for job in jobs]
+        assert 0 == kin.rescue_lost(database, 0.1, NOW)
+        assert "LOST" != Node.objects.using(alias).get(pk="other").state
+    assert 1 == kin.rescue_lost(database, 0.2, NOW)
+    assert ["PENDING"] * 3 == [status_of(alias, job) for job in jobs]
+    assert "LOST" == Node.objects.using(alias).get(pk="other").state
 
 
 def test_what_began_under_an_earlier_claim_did_not_begin_under_this_one(
