@@ -8,7 +8,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
@@ -24,6 +24,7 @@ from pool.store.doorbell import ring_on_commit
 from pool.store.events import write_action
 from pool.store.operate import AS_NEW, LISTED, RETRYABLE, CancelAnswer, cancel
 from pool.store.rank import requeue
+from pool.store.reclaim import reclaim_keys
 
 PORTION = 200
 """Jobs changed in one transaction."""
@@ -52,7 +53,7 @@ class _Changed(NamedTuple):
 
 
 def retry_many(ids: Sequence[uuid.UUID], by: Actor = NOBODY) -> BulkAnswer:
-    """Give dead letters and cancelled jobs a fresh budget of attempts."""
+    """Give dead letters and cancelled jobs a fresh budget of attempts. Those whose unique key another holds stay."""
     return _in_portions(ids, by, "jobs.retried", _retry)
 
 
@@ -87,7 +88,14 @@ def _portion(alias: str, ids: Sequence[uuid.UUID], by: Actor, event: str, step: 
 
 
 def _retry(alias: str, ids: Sequence[uuid.UUID]) -> int:
-    fresh = {"status": JobStatus.PENDING, "run_at": timezone.now(), "attempts_base": F("attempts"), **AS_NEW}
+    fresh: dict[str, Any] = {
+        "status": JobStatus.PENDING,
+        "run_at": timezone.now(),
+        "attempts_base": F("attempts"),
+        **AS_NEW,
+    }
+    held = reclaim_keys(Job.objects.using(alias).filter(RETRYABLE, pk__in=ids), fresh["run_at"])
+    ids = [pk for pk in ids if pk not in held]
     were_listed = _change(alias, ids, LISTED, fresh)
     all_changed = were_listed + _change(alias, ids, RETRYABLE & ~LISTED, fresh)
     listed = _by_queue(were_listed)

@@ -27,6 +27,7 @@ from pool.store.dependencies import tell_from_outside
 from pool.store.doorbell import ring_on_commit
 from pool.store.events import write_action
 from pool.store.rank import requeue
+from pool.store.reclaim import reclaim_keys
 from pool.store.steer import AUTO, follow_load, hold_s, request_restart, request_stop, scale, wanted_size
 
 CANCEL_TRIES = 5
@@ -76,6 +77,11 @@ def retry(job_id: Any, by: Actor = NOBODY) -> None:
     with _change(alias):
         jobs = Job.objects.using(alias).filter(pk=pk)
         queue, _, batch = _known(jobs)
+        if holder := reclaim_keys(jobs.filter(RETRYABLE), timezone.now()).get(pk):
+            raise NotPossible(
+                f"Job {pk} is not retried, because job {holder} holds its unique key now. "
+                "Retry it when that one has ended, or cancel that one."
+            )
         # Which counter of its batch goes down is certain only while nobody else can change the job.
         before = batch and jobs.filter(RETRYABLE).select_for_update().values_list("status", flat=True).first()
         fresh = {"status": JobStatus.PENDING, "run_at": timezone.now(), "attempts_base": F("attempts"), **AS_NEW}

@@ -44,6 +44,8 @@ FROM (SELECT json_extract(value, '$[0]') AS key, json_extract(value, '$[1]') AS 
   FROM json_each(%s)) AS v
 WHERE pool_uniquekey.key = v.key AND pool_uniquekey.job = v.holder RETURNING pool_uniquekey.key"""
 
+HAND_OVER = "UPDATE pool_uniquekey SET job = %s WHERE key = %s"
+
 
 class Wanted(NamedTuple):
     """A key that a new job wants to hold."""
@@ -75,6 +77,30 @@ def held(cursor: Any, is_postgres: bool, wanted: Sequence[Wanted], now: datetime
     holders = _Keys(cursor, is_postgres, now).look([one.key for one in wanted])
     stands = {key: one.job for key, one in holders.items() if one.holds}
     return {one.job: stands[one.key] for one in wanted if stands.setdefault(one.key, one.job) != one.job}
+
+
+def reclaim(cursor: Any, is_postgres: bool, wanted: Sequence[Wanted], now: datetime) -> dict[UUID, UUID]:
+    """Let jobs that ended hold their keys again, as the keys' rows have it; of each that cannot, the job that holds it.
+
+    They are locked until the transaction ends.
+    """
+    keys = _Keys(cursor, is_postgres, now)
+    first: dict[str, Wanted] = {}
+    for one in wanted:
+        first.setdefault(one.key, one)
+    keys.lock(sorted(first))
+    holders = keys.look(list(first))
+    lost: dict[UUID, UUID] = {}
+    for key, one in first.items():
+        holder = holders.get(key)
+        if holder is not None and holder.job != one.job and holder.holds:
+            lost[one.job] = holder.job
+        elif holder is not None:
+            keys.hand_over(key, one.job)
+    if new := [one for key, one in sorted(first.items()) if key not in holders]:
+        lost |= _take(keys, new)
+    second = {one.job: first[one.key].job for one in wanted if first[one.key] is not one}
+    return lost | {job: lost.get(holder, holder) for job, holder in second.items()}
 
 
 def _take(keys: "_Keys", left: list[Wanted]) -> dict[UUID, UUID]:
@@ -113,10 +139,22 @@ class _Keys:
         self.cursor.execute(LOOK.format(among=way), (now, list(keys) if self.is_postgres else json.dumps(keys)))
         return {key: _Held(as_uuid(job), _holds(*facts)) for key, job, *facts in self.cursor.fetchall()}
 
-    def take_over(self, free: Sequence[tuple[Wanted, UUID]]) -> set[str]:
-        """Take those whose holder no longer holds them, unless somebody else just did."""
+    def lock(self, keys: Sequence[str]) -> None:
+        """Keep others from taking them over until the transaction ends."""
         if self.is_postgres:
-            self.cursor.execute(POSTGRES_LOCK, ([one.key for one, _ in free],))
+            self.cursor.execute(POSTGRES_LOCK, (list(keys),))
+
+    def hand_over(self, key: str, job: UUID) -> None:
+        self.cursor.execute(HAND_OVER, (job if self.is_postgres else job.hex, key))
+
+    def take_over(self, free: Sequence[tuple[Wanted, UUID]]) -> set[str]:
+        """Take those whose holder no longer holds them, unless somebody else just did, or retried the holder."""
+        if self.is_postgres:
+            self.lock([one.key for one, _ in free])
+            holders = self.look([one.key for one, _ in free])
+            free = [(one, holder) for one, holder in free if one.key in holders and not holders[one.key].holds]
+            if not free:
+                return set()
             columns = zip(*((*one, holder) for one, holder in free), strict=True)
             self.cursor.execute(POSTGRES_TAKE_OVER, list(map(list, columns)))
         else:

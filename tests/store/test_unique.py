@@ -9,14 +9,16 @@ from django.db import connections, transaction
 
 import pool
 from pool.adapters.tasks_api import task_enqueued
+from pool.domain.errors import NotPossible
 from pool.domain.links import UniqueScope, holds
 from pool.domain.states import TERMINAL, WAITING, JobStatus, Outcome
 from pool.models import Job, Tally, UniqueKey
 from pool.store import operate
+from pool.store.bulk import retry_many
 from pool.store.enqueue import enqueue_rows
 from pool.store.unique import _Keys
 from tests.contract import tasks
-from tests.store.graphs import claimed, end, linked_job, turn, unique
+from tests.store.graphs import claimed, end, linked_job, status, turn, unique
 from tests.store.rows import NOW, ON_POSTGRES, assert_counted, claim_as, ended, moment, new_job
 from tests.store.test_races import BLOCKED as LOCK_WAITS
 from tests.store.test_races import LIMIT_S
@@ -73,6 +75,42 @@ class TestScopes:
         other = want(alias, scope="waiting")
         assert holder != other
         assert other == want(alias, scope="waiting")
+
+    @pytest.mark.parametrize("retry", [operate.retry, lambda id: retry_many([id])], ids=["alone", "in bulk"])
+    def test_a_retried_job_holds_it_again(self, alias, database, retry):
+        holder = want(alias)
+        operate.cancel(holder)
+        retry(holder)
+        assert holder == want(alias)
+        operate.cancel(holder)
+        other = want(alias)
+        operate.cancel(other)
+        retry(holder)
+        assert holder == want(alias)
+
+    def test_a_job_is_not_retried_while_another_holds_its_key(self, alias):
+        job = want(alias)
+        operate.cancel(job)
+        other = want(alias)
+        with pytest.raises(NotPossible, match=f"{other} holds its unique key"):
+            operate.retry(job)
+        assert 0 == retry_many([job]).done
+        assert S.CANCELLED == status(alias, job)
+        assert other == want(alias)
+
+    def test_of_two_that_had_the_same_key_one_is_retried(self, alias):
+        jobs = []
+        for _ in range(2):
+            jobs.append(want(alias))
+            operate.cancel(jobs[-1])
+        assert (1, 1) == (retry_many(jobs).done, Job.objects.using(alias).filter(status=S.PENDING).count())
+
+    def test_a_retried_job_holds_it_also_when_the_row_of_the_key_is_gone(self, alias):
+        job = want(alias)
+        operate.cancel(job)
+        UniqueKey.objects.using(alias).all().delete()
+        operate.retry(job)
+        assert job == want(alias)
 
     def test_a_period_holds_it_whatever_became_of_the_job(self, alias, database):
         holder = want(alias, scope="period", seconds=60)
@@ -205,9 +243,10 @@ class TestTransactions:
         assert 1 + known == Job.objects.using(alias).count()
 
     @ON_POSTGRES
-    def test_a_key_changes_hands_between_two_looks(self, alias, database, monkeypatch):
-        """Somebody else takes it over after this one saw that it was free."""
-        end(database, want(alias))
+    @pytest.mark.parametrize("what", ["taken over", "retried"])
+    def test_somebody_is_faster_between_two_looks(self, alias, database, monkeypatch, what):
+        """Another takes the key over, or retries who held it, after this one saw that it was free."""
+        operate.cancel(holder := want(alias))
         take_over, others = _Keys.take_over, []
 
         def after_another(keys, free):
@@ -219,11 +258,13 @@ class TestTransactions:
 
         def elsewhere():
             try:
-                return want(alias)
+                if what == "taken over":
+                    return want(alias)
+                operate.retry(holder)
+                return holder
             finally:
                 connections[alias].close()
 
         monkeypatch.setattr(_Keys, "take_over", after_another)
         assert want(alias) == others[0]
-        assert 2 == Job.objects.using(alias).count()
         assert claimed(database, others[0])
