@@ -182,9 +182,30 @@ MUTANTS: tuple[Mutant, ...] = (
     _mutant(
         "two jobs hold one key",
         "pool/store/unique.py",
-        "WHERE u.key = v.key AND u.job = v.holder RETURNING u.key",
-        "WHERE u.key = v.key RETURNING u.key",
-        f"{STORE}test_unique.py::TestTransactions::test_a_key_changes_hands_between_two_looks[postgresql]",
+        "for one, holder in free if one.key in holders and not holders[one.key].holds]",
+        "for one, holder in free]",
+        f"{STORE}test_unique.py::TestTransactions::test_somebody_is_faster_between_two_looks[retried-postgresql]",
+    ),
+    _mutant(
+        "a retried job does not ask for its key",
+        "pool/store/operate.py",
+        "reclaim_keys(jobs.filter(RETRYABLE), timezone.now()).get(pk)",
+        "None",
+        f"{STORE}test_unique.py::TestScopes::test_a_job_is_not_retried_while_another_holds_its_key[sqlite]",
+    ),
+    _mutant(
+        "of many parents that end at once some are forgotten",
+        "pool/store/dependencies.py",
+        "if told == PORTION and len(ids) > 1:",
+        "if not PORTION:",
+        f"{STORE}test_dependencies.py::TestFollow::test_more_parents_than_a_portion_end_at_once_and_each_has_its_children_started[sqlite-1]",
+    ),
+    _mutant(
+        "a dependent is told once more after it was settled",
+        "pool/store/dependencies.py",
+        'replace("{hold}", " FOR UPDATE")',
+        'replace("{hold}", "")',
+        f"{STORE}test_races.py::test_a_dependent_that_two_nodes_tell_is_counted_once[postgresql]",
     ),
     # The node's book ------------------------------------------------------------------
     _mutant(
