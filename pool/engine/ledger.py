@@ -103,12 +103,15 @@ class Ledger:
         """Run one transaction; None when the database did not take it. Wall is seconds since 1970, now is monotonic."""
         if now < self.retry_at:
             return None
+        keys_due = self.keys.due
         try:
             answer = self._transact(wanted, wall, held)
         except Redo:
+            self.keys.due |= keys_due
             self._careful = True
             return self.settle(wanted, wall, now, held)
         except (DatabaseError, InterfaceError, OSError) as error:
+            self.keys.due |= keys_due
             self._failed(error, now)
             return None
         self._careful = False
@@ -117,6 +120,8 @@ class Ledger:
             if answer.renewed:
                 self.lease_began = now
         self._recovered(wall, now)
+        if answer.unreleased:
+            self.doubt = self._skip_locked = True
         if self._skip_locked:
             # What is locked is looked at again soon, and until then the loop may rest.
             self.retry_at = now + LOCKED_PAUSE_S
@@ -125,9 +130,11 @@ class Ledger:
     def _transact(self, wanted: Wanted, wall: float, held: Callable[[], Collection[tuple[str, int]]]) -> Answer:
         db, node, deltas, answer = self.db, self.node, Deltas(), Answer()
         with db.transaction("turn"):
+            pass_by = self._skip_locked
             now, later = self._split()
             if self.doubt:
-                release_unheld(db, node, held(), self.backoff, deltas, wall)
+                found = release_unheld(db, node, held(), self.backoff, deltas, wall, pass_by=pass_by)
+                answer.unreleased = found.locked
             self._tell(now)
             self._record(answer, now.rulings, deltas)
             self._follow(answer, wanted, wall, deltas)

@@ -73,4 +73,6 @@ class Answer:
     clock: ClockReading | None = None
     renewed: bool = False
     """The lease was renewed with the report."""
+    unreleased: int = 0
+    """Jobs that somebody holds locked, of those that a failed transaction left leased to this node."""
     looked_ahead: bool = False

@@ -89,7 +89,7 @@ class Recorded:
     written: list[tuple[Ended, JobStatus]] = field(default_factory=list)
     fenced: list[Ended] = field(default_factory=list)
     locked: int = 0
-    """Jobs of a lost node that were left to it, because somebody else holds their rows."""
+    """Jobs that were to be given back and were left, because somebody else holds their rows."""
     woken: int = 0
     """Other jobs that may start now, because these ended."""
     keys_missed: set[str] = field(default_factory=set)

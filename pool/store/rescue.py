@@ -4,7 +4,7 @@ A job that certainly never began goes back with its attempt refunded, unless tha
 be what ends its nodes, and becomes a dead letter. Any other job counts as lost.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from pool.domain.errors import AttemptLost, JobUndeliverable, NodeLost
@@ -62,36 +62,50 @@ def rescue(
     """Give back a batch of a lost node's jobs, in the caller's transaction.
 
     `begun` holds ids (without hyphens) and epochs of jobs that may have begun, as its workers' slots tell; None when
-    that is not known, and then every job counts as begun. With `pass_by` rows that
-    somebody holds locked are left, and counted, instead of waited for.
+    that is not known, and then every job counts as begun. With `pass_by` rows that somebody holds locked are left, and
+    counted, instead of waited for.
     """
     rulings: list[Ruling] = []
-    leases = held_by(db, node)
-    locked = locked_by_others(db, [lease.job.id for lease in leases]) if pass_by else frozenset()
+    leases, locked = _free(db, held_by(db, node), pass_by)
     for lease in leases:
-        if lease.job.id in locked:
-            continue
         claim = lease.job.id.replace("-", ""), lease.job.epoch
         began = lease.status == "RUNNING" or begun is None or claim in begun
         rulings.append(_given_back(lease, began, LOST, backoff, now))
-    recorded = record(db, node, rulings, deltas, careful=True)
-    recorded.locked = len(locked)
-    return recorded
+    return _record(db, node, rulings, deltas, locked)
 
 
 def release_unheld(
-    db: Database, node: str, held: Collection[tuple[str, int]], backoff: Backoff, deltas: Deltas, now: float
-) -> int:
+    db: Database,
+    node: str,
+    held: Collection[tuple[str, int]],
+    backoff: Backoff,
+    deltas: Deltas,
+    now: float,
+    *,
+    pass_by: bool = False,
+) -> Recorded:
     """Give back what a failed transaction left leased to this living node although it does not hold it.
 
-    `held` are ids with their epochs: a later claim of a job it still remembers is not the one it holds.
+    `held` are ids with their epochs: a later claim of a job it still remembers is not the one it holds. `pass_by` as
+    for a lost node.
     """
-    rulings = [
-        _given_back(lease, lease.status == "RUNNING", UNSURE, backoff, now)
-        for lease in held_by(db, node, most=100_000)
-        if (lease.job.id, lease.job.epoch) not in held
-    ]
-    return len(record(db, node, rulings, deltas, careful=True).written)
+    leases = held_by(db, node, most=100_000)
+    unheld = [lease for lease in leases if (lease.job.id, lease.job.epoch) not in held]
+    unheld, locked = _free(db, unheld, pass_by)
+    rulings = [_given_back(lease, lease.status == "RUNNING", UNSURE, backoff, now) for lease in unheld]
+    return _record(db, node, rulings, deltas, locked)
+
+
+def _free(db: Database, leases: list[Lease], pass_by: bool) -> tuple[list[Lease], int]:
+    """Those to give back now, and how many others somebody holds locked."""
+    locked = locked_by_others(db, [lease.job.id for lease in leases]) if pass_by else frozenset()
+    return [lease for lease in leases if lease.job.id not in locked], len(locked)
+
+
+def _record(db: Database, node: str, rulings: Sequence[Ruling], deltas: Deltas, locked: int) -> Recorded:
+    recorded = record(db, node, rulings, deltas, careful=True)
+    recorded.locked = locked
+    return recorded
 
 
 def _given_back(lease: Lease, began: bool, why: Failure, backoff: Backoff, now: float) -> Ruling:

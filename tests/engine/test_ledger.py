@@ -162,6 +162,36 @@ def test_operator_who_holds_its_row_keeps_no_outcome_from_being_recorded(
 
 
 @ON_POSTGRES
+def test_unknown_claim_that_somebody_holds_holds_up_no_other(
+    alias: str, book: Book, arm: Arm, other_database: Database
+) -> None:
+    book.ledger.db.lock_wait_ms = 50
+    free, locked = enqueue(alias, 2)
+    arm(after_claim_commit="dberror")
+    assert book.turn(jobs=10, discover=True) is None
+    arm()
+    with other_database.transaction():
+        other_database.execute("SELECT 1 FROM pool_job WHERE id = %s FOR UPDATE", (locked,))
+        for _ in range(3):
+            book.turn()
+        assert [("PENDING", 1, 0), ("ASSIGNED", 1, 1)] == [facts(alias, free), facts(alias, locked)]
+    book.turn()
+    assert ("PENDING", 1, 0) == facts(alias, locked)
+    assert_counted(alias)
+
+
+def test_key_to_look_at_again_outlives_a_failed_turn(alias: str, book: Book, arm: Arm) -> None:
+    book.ledger.keys.due = {"key"}
+    arm(before_claim_commit="dberror")
+    enqueue(alias)
+    assert book.turn(jobs=10, discover=True) is None
+    assert {"key"} == book.ledger.keys.due
+    arm()
+    book.turn()
+    assert set() == book.ledger.keys.due
+
+
+@ON_POSTGRES
 def test_queue_that_somebody_else_is_making_holds_up_nothing(alias: str, book: Book, other_database: Database) -> None:
     book.ledger.db.lock_wait_ms = 50
     (id,) = enqueue(alias)

@@ -36,7 +36,7 @@ def rescue_all(database, begun=None, node=NODE):
 
 
 def release(database, keep=()):
-    return in_turn(database, lambda deltas: release_unheld(database, NODE, keep, BACKOFF, deltas, LATER))
+    return in_turn(database, lambda deltas: len(release_unheld(database, NODE, keep, BACKOFF, deltas, LATER).written))
 
 
 class TestHeld:
