@@ -27,7 +27,7 @@ def idle() -> Iterator[Site]:
 def busy() -> Iterator[Site]:
     """A site with a node, in which jobs may fail without an alert."""
     with Site(POOL_ERROR_RATE_ALERT="1") as site:
-        site.start_node(workers=2)
+        site.start_node(workers=2, POOL_AUTOSCALING="0")
         yield site
 
 

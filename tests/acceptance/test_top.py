@@ -24,9 +24,9 @@ DOWN, ESCAPE, CTRL_C, CTRL_Z = "\x1b[B", "\x1b", "\x03", "\x1a"
 
 @pytest.fixture(scope="module")
 def busy() -> Iterator[Site]:
-    """A site with a node."""
+    """A site with a node whose size nobody changes but by hand."""
     with Site() as site:
-        site.start_node(workers=2)
+        site.start_node(workers=2, POOL_AUTOSCALING="0")
         yield site
 
 

@@ -21,6 +21,7 @@ MANY = 50
 def both(request: pytest.FixtureRequest) -> Iterator[EngineSite]:
     with kind_site(request.param, "io") as site:
         site.start_node(workers=1, **SHORT_STAGES)
+        site.wait_for_workers(1)
         leaks.settle(site)
         yield site
 
@@ -29,6 +30,7 @@ def both(request: pytest.FixtureRequest) -> Iterator[EngineSite]:
 def one() -> Iterator[EngineSite]:
     with kind_site("sqlite", "io") as site:
         site.start_node(workers=1, **SHORT_STAGES)
+        site.wait_for_workers(1)
         leaks.settle(site)
         yield site
 
@@ -69,7 +71,8 @@ def finish(site: EngineSite, path: str, jobs: list[str]) -> list[dict]:
 def test_fifty_jobs_run_at_a_time_in_one_worker(both: EngineSite) -> None:
     path = own_path(both, "go")
     jobs = start_neighbours(both, path)
-    both.wait_until(lambda: len(both.workers()[0]["current_jobs"]) == MANY, "the worker's row to name them")
+    named = lambda: [len(worker["current_jobs"]) for worker in both.workers()]  # noqa: E731
+    both.wait_until(lambda: named() == [MANY], "the worker's row to name them")
     [worker] = both.workers()
     assert ("io", "BUSY") == (worker["kind"], worker["state"])
     both.wait_until(lambda: both.statuses().get("RUNNING") == MANY, "them to be RUNNING")
