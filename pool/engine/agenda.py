@@ -18,6 +18,9 @@ from pool.store.dependencies import Followed
 LOOK_AHEAD_S = 0.02
 """Under load, between two looks for queues never met and for the next scheduled job."""
 
+JOBS_FIRST_S = 0.002
+"""How long a look ahead may wait, for the end of a job that was taken before it."""
+
 LOOK_AGAIN_S = 0.01
 """After a claim that passed by jobs which somebody held locked. It doubles, up to the poll's, while that goes on."""
 
@@ -37,7 +40,9 @@ class Agenda:
         self.roster, self.ledger, self.dispatch = roster, ledger, dispatch
         self.staffing, self.reporting, self.config = staffing, reporting, config
         self._rung = self._hungry = self._look_ahead = True
-        self._poll_due = self._look_ahead_due = 0.0
+        self._poll_due = self._look_ahead_due = self._jobs_until = 0.0
+        self._jobs_first = True
+        """Whoever rings has jobs, mostly for a known queue: they are handed out before anything is looked for."""
         self._next_due: float | None = None
         self._again_due: float | None = None
         self._again_s, self._follow_s = LOOK_AGAIN_S, LOOK_AHEAD_S
@@ -61,7 +66,7 @@ class Agenda:
             if self._again_due is not None and self.roster.has_room():
                 until.append(self._again_due)
             if self._look_ahead:
-                until.append(self._look_ahead_due)
+                until.append(max(self._look_ahead_due, self._jobs_until))
             if self._next_due is not None:
                 until.append(now.mono + self._next_due - now.wall)
         return min(until)
@@ -74,7 +79,7 @@ class Agenda:
         poll = now.mono >= self._poll_due
         due = self._next_due is not None and now.wall >= self._next_due
         wanted.promote = poll or due
-        wanted.discover = self._look_ahead and now.mono >= self._look_ahead_due
+        wanted.discover = self._looks_ahead(now)
         again = self._again_due is not None and now.mono >= self._again_due
         if again:
             self._again_due = None
@@ -89,6 +94,8 @@ class Agenda:
             wanted.rooms = self.dispatch.rooms()
             if wanted.rooms and not wanted.jobs:
                 wanted.jobs = self.dispatch.wants()
+        if wanted.jobs and self._rung and self._jobs_first:
+            wanted.discover = False
         return wanted
 
     def learn(self, answer: Answer, wanted: Wanted, now: Now) -> None:
@@ -100,6 +107,9 @@ class Agenda:
             self._rung = False
             self._held_back = answer.held_back
             self._look_again(answer, now)
+            if self._look_ahead and self._jobs_first:
+                self._jobs_first = False
+                self._jobs_until = now.mono + (JOBS_FIRST_S if answer.claimed else 0.0)
         elif self._is_full:
             self._rung = True
         elif self._rung:
@@ -108,10 +118,17 @@ class Agenda:
             self._fold_again = answer.folded.more
         self._look_further(answer, now)
 
+    def _looks_ahead(self, now: Now) -> bool:
+        """Whether it is time for what no ring tells: queues never met, scheduled jobs, ends told by other nodes."""
+        if not self._look_ahead or now.mono < self._look_ahead_due:
+            return False
+        return now.mono >= self._jobs_until or bool(self.ledger.pending)
+
     def _look_further(self, answer: Answer, now: Now) -> None:
         if answer.looked_ahead:
             self._next_due, self._look_ahead = answer.next_due, False
             self._look_ahead_due = now.mono + LOOK_AHEAD_S
+            self._jobs_first = True
         if answer.woken or any(status in GIVEN_BACK for status in answer.recorded.statuses()):
             self.ring()
         if answer.delayed:
@@ -121,7 +138,7 @@ class Agenda:
     def _follow_again(self, followed: Followed, now: Now) -> None:
         """There was too much for one turn, or somebody held some of it."""
         if followed.more or followed.left:
-            self._look_ahead = True
+            self._look_ahead, self._jobs_first = True, False
             self._look_ahead_due = now.mono + (0.0 if followed.more else self._follow_s)
         self._follow_s = min(self._follow_s * 2, self.config.poll_s) if followed.left else LOOK_AHEAD_S
 

@@ -2,11 +2,14 @@
 
 from types import SimpleNamespace
 
+import pytest
+
 from pool.domain.states import NodeState
-from pool.engine.agenda import LOOK_AGAIN_S, LOOK_AHEAD_S, Agenda
+from pool.engine.agenda import JOBS_FIRST_S, LOOK_AGAIN_S, LOOK_AHEAD_S, Agenda
 from pool.engine.turns import Answer, Wanted
 from pool.store.dependencies import Followed
-from tests.engine.benches import Bench, at, bench
+from tests.engine.benches import Bench, at, bench, made_job
+from tests.store.rows import unbegun
 
 RUNNING = NodeState.RUNNING
 
@@ -75,3 +78,64 @@ def test_what_of_it_somebody_holds_is_looked_at_again_less_and_less_often() -> N
         assert [LOOK_AHEAD_S, 2 * LOOK_AHEAD_S, 0.05, 0.05] == pauses
         agenda.learn(Answer(looked_ahead=True), Wanted(promote=True), at(now))
         assert not agenda.wanted(at(now), RUNNING).discover
+
+
+def test_jobs_that_somebody_rang_for_come_before_the_look_for_what_no_ring_tells() -> None:
+    with bench() as node:
+        node.add_worker()
+        agenda = agenda_of(node)
+        agenda.ring()
+        wanted = agenda.wanted(at(0.1), RUNNING)
+        assert (1, False) == (wanted.jobs, wanted.discover)
+        agenda.learn(Answer(claimed=[made_job()]), wanted, at(0.1))
+        assert not agenda.wanted(at(0.1), RUNNING).discover
+        assert pytest.approx(0.1 + JOBS_FIRST_S) == agenda.due(at(0.1), RUNNING)
+        assert agenda.wanted(at(0.1 + JOBS_FIRST_S), RUNNING).discover
+
+
+def test_it_comes_along_with_the_end_of_a_job() -> None:
+    with bench() as node:
+        node.add_worker()
+        agenda = agenda_of(node)
+        agenda.ring()
+        agenda.learn(Answer(claimed=[made_job()]), agenda.wanted(at(0.1), RUNNING), at(0.1))
+        node.ledger.ended(unbegun(made_job()))
+        assert agenda.wanted(at(0.1), RUNNING).discover
+
+
+def test_a_ring_for_jobs_that_nobody_found_is_looked_into_at_once() -> None:
+    with bench() as node:
+        node.add_worker()
+        agenda = agenda_of(node)
+        agenda.ring()
+        agenda.learn(Answer(), agenda.wanted(at(0.1), RUNNING), at(0.1))
+        assert 0.1 == agenda.due(at(0.1), RUNNING)
+        assert agenda.wanted(at(0.1), RUNNING).discover
+
+
+def test_it_is_not_put_off_for_ever_by_one_ring_after_the_other() -> None:
+    with bench() as node:
+        node.add_worker()
+        agenda = agenda_of(node)
+        looks, now = [], 0.1
+        while now < 0.2:
+            agenda.ring()
+            wanted = agenda.wanted(at(now), RUNNING)
+            looks.append(wanted.discover)
+            agenda.learn(Answer(claimed=[made_job()], looked_ahead=wanted.discover), wanted, at(now))
+            now += 0.001
+        assert looks.count(True) >= 0.1 / (LOOK_AHEAD_S + 2 * JOBS_FIRST_S) - 1
+
+
+@pytest.mark.parametrize("idle", [0, 1])
+def test_it_is_done_at_once_when_no_jobs_are_wanted(idle: int) -> None:
+    with bench() as node:
+        for _ in range(idle):
+            node.add_worker()
+            node.dispatch.ready.append(made_job())
+        agenda = agenda_of(node)
+        agenda.ring()
+        wanted = agenda.wanted(at(0.1), RUNNING)
+        assert (0, True) == (wanted.jobs, wanted.discover)
+        agenda.learn(Answer(looked_ahead=True), wanted, at(0.1))
+        assert agenda.due(at(0.1), RUNNING) > 0.1, "the loop may rest"
