@@ -105,6 +105,11 @@ def start_time(pid: int) -> int:
     return int(fields[19]) if fields else 0
 
 
+def ticks() -> int:
+    """Clock ticks since boot, as `start_time` counts them."""
+    return int(time.clock_gettime(time.CLOCK_BOOTTIME) * TICKS)
+
+
 def group_of(pid: int) -> int:
     """Process group; 0 when the process is gone."""
     fields = _stat(pid)

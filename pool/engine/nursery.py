@@ -81,8 +81,8 @@ class Nursery:
 
     def sweep(self) -> None:
         """The node is gone, and its workers with it. Until a second look finds nothing more."""
-        deadline = time.monotonic() + SWEEP_S
-        while time.monotonic() < deadline and end_remains(self.slots.path, self.slots.pids()):
+        deadline, died = time.monotonic() + SWEEP_S, linux.ticks()
+        while time.monotonic() < deadline and end_remains(self.slots.path, self.slots.pids(), died):
             time.sleep(0.01)
 
     def load(self) -> None:

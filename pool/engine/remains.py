@@ -19,9 +19,12 @@ MARK = "POOL_SLOTS"
 WORKER_TITLE = "pool: worker"
 
 
-def end_remains(slots: Path, groups: Collection[int] = ()) -> int:
-    """Kill what bears the mark of this node, or is in one of the process groups; how many there were."""
-    found = [pid for pid in linux.processes() if pid != os.getpid() and _remains(pid, slots, groups)]
+def end_remains(slots: Path, groups: Collection[int] = (), died: int = 0) -> int:
+    """Kill what bears the mark of this node, or is in one of the process groups; how many there were.
+
+    `died` is when the node was gone, in clock ticks since boot: a group whose leader is younger has an old number only.
+    """
+    found = [pid for pid in linux.processes() if pid != os.getpid() and _remains(pid, slots, groups, died)]
     for pid in found:
         with suppress(ProcessLookupError, PermissionError):
             os.kill(pid, signal.SIGKILL)
@@ -43,8 +46,10 @@ def end_node(pid: int, started: int) -> None:
         os.close(descriptor)
 
 
-def _remains(pid: int, slots: Path, groups: Collection[int]) -> bool:
-    if linux.group_of(pid) in groups:
+def _remains(pid: int, slots: Path, groups: Collection[int], died: int) -> bool:
+    group = linux.group_of(pid)
+    # As long as somebody is in a group, nobody else gets its number.
+    if group in groups and linux.start_time(group) <= died:
         return linux.is_running(pid)
     mark = f"{MARK}={slots}".encode()
     if mark in _read(pid, "environ").split(b"\0"):

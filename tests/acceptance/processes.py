@@ -5,7 +5,6 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -65,8 +64,8 @@ class Process:
         return self._popen.poll()
 
     def send(self, number: int) -> None:
-        with suppress(ProcessLookupError):
-            os.kill(self.pid, number)
+        # Nothing is sent to one that has ended, whose number may be a stranger's by now: a database server's, once.
+        self._popen.send_signal(number)
 
     def wait(self, limit_s: float = 30.0) -> int:
         """Wait for its end; the exit code."""

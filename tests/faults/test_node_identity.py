@@ -11,12 +11,13 @@ import pytest
 from pool.domain.states import JobStatus
 from pool.engine import linux
 from pool.engine.kin import Kin, new_identity
-from pool.engine.remains import end_node
+from pool.engine.remains import end_node, end_remains
 from pool.engine.slot import Slots
 from pool.models import Job
 from pool.store import nodes, presence
 from pool.store.database import Database
 from pool.store.nodes import NodeIdentity
+from tests.acceptance.processes import wait_for
 from tests.store.rows import BACKOFF, NOW, put
 
 LEASE_S = 30.0
@@ -37,6 +38,20 @@ def test_process_with_a_dead_nodes_pid_is_left_alone(stranger: subprocess.Popen[
     assert linux.is_running(stranger.pid)
     end_node(stranger.pid, started)
     assert -9 == stranger.wait(5)
+
+
+def test_a_stranger_whose_group_has_a_dead_workers_number_is_left_alone(tmp_path: Path) -> None:
+    died = linux.ticks()
+    wait_for(lambda: linux.ticks() > died, what="the next tick of the clock")
+    stranger = subprocess.Popen(["sleep", "60"], process_group=0)
+    try:
+        assert 0 == end_remains(tmp_path / "slots-of-nobody", {stranger.pid}, died)
+        assert linux.is_running(stranger.pid)
+        assert 1 == end_remains(tmp_path / "slots-of-nobody", {stranger.pid}, linux.ticks())
+        assert -9 == stranger.wait(5)
+    finally:
+        stranger.kill()
+        stranger.wait()
 
 
 def register(database: Database, node: NodeIdentity) -> None:
