@@ -236,6 +236,13 @@ MUTANTS: tuple[Mutant, ...] = (
         "if job.id in {id for id, _ in self.doomed}]",
         f"{ENGINE}test_dispatch.py::test_job_claimed_again_after_its_cancel_was_taken_back_is_handed_out",
     ),
+    _mutant(
+        "ring after ring puts off the look for new queues",
+        "pool/engine/agenda.py",
+        "if wanted.jobs and self._rung and self._jobs_first:",
+        "if wanted.jobs and self._rung:",
+        f"{ENGINE}test_agenda.py::test_it_is_not_put_off_for_ever_by_one_ring_after_the_other",
+    ),
     # Deaths ---------------------------------------------------------------------------
     _mutant(
         "a job goes out again before its process group is dead",
@@ -257,6 +264,13 @@ MUTANTS: tuple[Mutant, ...] = (
         "linux.die_with(birth.parents[1])",
         "linux.outlive_parent()",
         f"{ENGINE}test_ties.py::test_worker_that_hears_nothing_dies_with_its_node",
+    ),
+    _mutant(
+        "a stranger is killed for the number of its group",
+        "pool/engine/remains.py",
+        "if group in groups and linux.start_time(group) <= died:",
+        "if group in groups:",
+        "tests/faults/test_node_identity.py::test_a_stranger_whose_group_has_a_dead_workers_number_is_left_alone",
     ),
     _mutant(
         "a lease ends by the wall clock",
