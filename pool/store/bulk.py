@@ -23,8 +23,8 @@ from pool.store.batches import note_from_outside
 from pool.store.doorbell import ring_on_commit
 from pool.store.events import write_action
 from pool.store.operate import AS_NEW, LISTED, RETRYABLE, CancelAnswer, cancel
-from pool.store.rank import requeue
 from pool.store.reclaim import reclaim_keys
+from pool.store.requeue import requeue
 
 PORTION = 200
 """Jobs changed in one transaction."""

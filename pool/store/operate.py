@@ -26,8 +26,8 @@ from pool.store.batches import note_from_outside
 from pool.store.dependencies import tell_from_outside
 from pool.store.doorbell import ring_on_commit
 from pool.store.events import write_action
-from pool.store.rank import requeue
 from pool.store.reclaim import reclaim_keys
+from pool.store.requeue import requeue
 from pool.store.steer import AUTO, follow_load, hold_s, request_restart, request_stop, scale, wanted_size
 
 CANCEL_TRIES = 5

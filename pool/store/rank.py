@@ -15,7 +15,6 @@ from django.db import connections
 
 from pool.domain.fairness import STEP, next_ranks
 from pool.domain.states import JobStatus
-from pool.models import Job
 from pool.store.database import Database
 from pool.store.new_job import NewJob
 from pool.store.standing import queue_standing
@@ -57,7 +56,7 @@ def ranked(
     if not lines:
         return rows
     with connections[alias].cursor() as cursor:
-        ask = _asking(cursor)
+        ask = asking(cursor)
         ranks = {line: iter(_new(ask, line, jobs)) for line, jobs in lines.items()}
     return [_with_rank(row, ranks) for row in rows]
 
@@ -69,25 +68,22 @@ def give_ranks(db: Database, woken: Iterable[Woken]) -> None:
         lines.setdefault((job.queue, job.priority, job.tenant), []).append(job)
     given: list[tuple[int, Any]] = []
     for line, jobs in lines.items():
-        given += _given(lambda sql, params: db.execute(sql, params).fetchone(), line, jobs)
+        given += given_ranks(lambda sql, params: db.execute(sql, params).fetchone(), line, jobs)
     if given:
         db.executemany(GIVE, given)
 
 
-def requeue(alias: str, ids: Iterable[Any], *, had_turn: bool) -> None:
-    """Give ranks to jobs that an operator has just made PENDING with rank 0, in the caller's transaction."""
-    jobs = Job.objects.using(alias).filter(pk__in=ids, status=JobStatus.PENDING, tenant__gt="").order_by("pk")
-    lines: dict[Line, list[Woken]] = {}
-    for id, queue, priority, tenant in jobs.values_list("pk", "queue", "priority", "tenant"):
-        lines.setdefault((queue, priority, tenant), []).append(Woken(id, queue, priority, tenant, had_turn))
-    with connections[alias].cursor() as cursor:
-        ask = _asking(cursor)
-        given = [one for line, some in lines.items() for one in _given(ask, line, some)]
-    for rank, id in given:
-        Job.objects.using(alias).filter(pk=id, status=JobStatus.PENDING).update(rank=rank)
+def given_ranks(ask: Ask, line: Line, jobs: Sequence[Woken]) -> Iterator[tuple[int, Any]]:
+    """The ranks of jobs of one line that have just woken, each with the job's id."""
+    turn, last, weight = _look(ask, line)
+    if not line[2] and turn is None:
+        return
+    behind = iter(next_ranks(last, turn, weight, len(jobs)))
+    for job in jobs:
+        yield (turn or STEP) if job.had_turn else next(behind), job.id
 
 
-def _asking(cursor: Any) -> Ask:
+def asking(cursor: Any) -> Ask:
     """Ask over a cursor of Django's connection."""
 
     def ask(sql: str, params: Sequence[Any]) -> Any:
@@ -119,15 +115,6 @@ def _new(ask: Ask, line: Line, jobs: int) -> Sequence[int]:
     if not line[2] and turn is None:
         return [0] * jobs
     return next_ranks(last, turn, weight, jobs)
-
-
-def _given(ask: Ask, line: Line, jobs: Sequence[Woken]) -> Iterator[tuple[int, Any]]:
-    turn, last, weight = _look(ask, line)
-    if not line[2] and turn is None:
-        return
-    behind = iter(next_ranks(last, turn, weight, len(jobs)))
-    for job in jobs:
-        yield (turn or STEP) if job.had_turn else next(behind), job.id
 
 
 def _look(ask: Ask, line: Line) -> tuple[int | None, int | None, float]:
