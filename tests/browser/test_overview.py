@@ -70,6 +70,7 @@ def test_an_axis_makes_room_for_figures_higher_or_lower_than_all_before(
     page.route("**/dashboard/charts?*", _with_low_axes)
     page.goto("/dashboard/?range=5m")
     settle(page)
+    live.site.enqueue_many("adds", [((1,), {})] * 200)
     for name, axis in (("flow", "yaxis"), ("backlog", "yaxis"), ("latency", "yaxis")):
         page.wait_for_function(GROWN, arg=[name, axis])
 

@@ -100,11 +100,13 @@ def audited() -> set[str]:
 def unfinished() -> int:
     """Jobs that have not ended, by the indexes of those who wait and run: it is asked again and again.
 
-    And what has yet to be added to batches.
+    In one statement: a job that fails meanwhile goes from those who run back to those who wait, and would be with
+    neither. And what has yet to be added to batches.
     """
     from pool.models import BatchChange, Job
 
-    return sum(Job.objects.filter(status=status).count() for status in INDEXED) + BatchChange.objects.count()
+    first, *others = (Job.objects.order_by().filter(status=status).values("pk") for status in INDEXED)
+    return first.union(*others, all=True).count() + BatchChange.objects.count()
 
 
 def figures() -> dict[str, int]:

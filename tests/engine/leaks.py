@@ -20,7 +20,7 @@ from tests.engine.engine_site import EngineSite
 
 Census = Counter[str]
 
-LIMIT_S = 3.0
+LIMIT_S = 10.0
 LOOK_S = 0.02
 STEADY_S = 0.3
 """A node that did not change for so long has settled."""
