@@ -11,7 +11,6 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import suppress
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from structlog.contextvars import get_contextvars
 from pool import task
 from pool.adapters.tasks_api import task_finished, task_started
 from tests.engine import ledgers
+from tests.zoo.tasks import wait_whatever_comes
 
 STEP_S = 0.01
 OWN = ContextVar("own", default="")
@@ -393,10 +393,7 @@ def stops_everything(path: str) -> None:
 @task(max_attempts=4, timeout=None)
 def fails_at(path: str, started: str) -> None:
     """Fail when the file is there, whoever wants it to end otherwise."""
-    Path(started).touch()
-    while not os.path.exists(path):
-        with suppress(BaseException):
-            time.sleep(STEP_S)
+    wait_whatever_comes(path, started)
     raise ValueError("failed")
 
 

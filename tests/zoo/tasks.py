@@ -12,7 +12,6 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -317,20 +316,25 @@ def grows(megabytes: int) -> int:
 @task(max_attempts=1, timeout=None)
 def ignores_sigterm(path: str, started: str = "") -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    _go_on_whatever_comes(path, started)
+    wait_whatever_comes(path, started)
 
 
 @task(max_attempts=1, timeout=None)
 def ignores_exceptions(path: str, started: str = "") -> None:
-    _go_on_whatever_comes(path, started)
+    wait_whatever_comes(path, started)
 
 
-def _go_on_whatever_comes(path: str, started: str) -> None:
-    if started:
-        Path(started).touch()
-    while not os.path.exists(path):
-        with suppress(BaseException):
-            time.sleep(STEP_S)
+def wait_whatever_comes(path: str, started: str) -> None:
+    """Until the file exists. Nothing is done outside of the `try`, or what is raised just there would end it."""
+    while True:
+        try:
+            if started:
+                Path(started).touch()
+            while not os.path.exists(path):
+                time.sleep(STEP_S)
+            return
+        except BaseException:  # noqa: BLE001  this is what it is for
+            continue
 
 
 # A mess ------------------------------------------------------------------------
