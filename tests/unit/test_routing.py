@@ -42,10 +42,23 @@ class TestRoute:
         assert route([100.0], seats, AHEAD) == []
         assert taken(seats) == [[], [0], []]
 
-    def test_a_short_job_may_pass_one_that_finds_no_seat(self):
-        seats = seats_of([(1000, 1)])
+    def test_a_short_job_passes_one_that_finds_no_seat_but_leaves_it_the_one_that_is_free_first(self):
+        seats = seats_of([(1000, 1), (500, 1)])
         assert route([1e6, 100.0], seats, AHEAD) == [0]
-        assert taken(seats) == [[1]]
+        assert taken(seats) == [[1], []]
+        assert route([1e6, 100.0], seats_of([(1000, 1)]), AHEAD) == [0, 1]
+
+    @pytest.mark.parametrize("cost", [None, 1e6, AHEAD])
+    def test_a_job_gets_its_seat_however_many_shorter_ones_come_behind_it(self, cost):
+        loads = [(AHEAD, 20)] * 2
+        for _ in range(5):
+            seats = seats_of(loads)
+            left = route([cost] + [100.0] * 100, seats, AHEAD)
+            if 0 not in left:
+                return
+            # A turn later they have done less than what they hold.
+            loads = [(rest, 1) if (rest := seat.load_us - AHEAD / 3) > 0 else (0.0, 0) for seat in seats]
+        raise AssertionError("it waits for ever")
 
     def test_a_worker_that_has_nearly_done_enough_gets_no_more_than_that(self):
         seats = [Seat(0, 0.0, 0, 2), Seat(1, 0.0, 0, 0)]

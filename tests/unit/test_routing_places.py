@@ -113,10 +113,30 @@ class TestWhateverTheStrategy:
                 assert (len(place.taken), fresh[place.key], place.sealed) == (1, True, True)
 
     @given(strategies, st.lists(calls, max_size=30), pools())
-    def test_nobody_is_left_over_while_a_worker_would_take_him(self, strategy, jobs, places):
+    def test_nobody_is_left_over_while_a_worker_would_take_him_that_is_kept_for_nobody_else(
+        self, strategy, jobs, places
+    ):
         blocking = any(place.streams == 1 for place in places)
-        for index in routed(strategy, jobs, places):
-            assert not [place for place in places if place.takes(jobs[index], AHEAD, blocking_elsewhere=blocking)]
+        left = [jobs[index] for index in routed(strategy, jobs, places)]
+        willing = {
+            place.key for job in left for place in places if place.takes(job, AHEAD, blocking_elsewhere=blocking)
+        }
+        for place in (place for place in places if place.key in willing):
+            waiting = [job for job in left if not job.alone and place.suits(job, blocking_elsewhere=blocking)]
+            assert [job for job in waiting if not place.takes(job, AHEAD, blocking_elsewhere=blocking)]
+        assert len(willing) <= len(left)
+
+    @given(strategies, st.sampled_from(["", "home"]))
+    def test_a_job_gets_a_worker_however_many_shorter_ones_come_behind_it(self, strategy, affinity):
+        router, job = Router(strategy, Memory(0.2, random=Random(1))), Call("long", 1e6, affinity=affinity)
+        loads = [(AHEAD, 20)] * 2
+        for _ in range(5):
+            places = [Place(key, load_us, count, 512) for key, (load_us, count) in enumerate(loads)]
+            jobs = [job] + [Call("short", 100.0, affinity=affinity)] * 100
+            if 0 not in router.route(jobs, places, Moment(AHEAD, True, {"0", "1"})):
+                return
+            loads = [(rest, 1) if (rest := place.load_us - AHEAD / 3) > 0 else (0.0, 0) for place in places]
+        raise AssertionError("it waits for ever")
 
     @given(strategies, st.lists(calls, max_size=30), pools())
     def test_no_job_stands_behind_more_work_than_allowed(self, strategy, jobs, places):

@@ -33,6 +33,8 @@ def route(costs: Sequence[float | None], seats: Iterable[Seat], ahead_us: float)
     """Give jobs (by their expected cost) to seats, least loaded first; return the indexes of those left over.
 
     Each seat's `taken` lists the jobs it got. A job of unknown cost, or one longer than `ahead_us`, needs an idle seat.
+    A job that is left over keeps the least loaded seat from those behind it: shorter ones that fill it again and again
+    would keep the job waiting for ever.
     """
     heap = [seat for seat in seats if seat.count < seat.most]
     heapq.heapify(heap)
@@ -45,6 +47,7 @@ def route(costs: Sequence[float | None], seats: Iterable[Seat], ahead_us: float)
         expected = ahead_us if cost is None else cost
         if seat.count and seat.load_us + expected > ahead_us and not (cost is not None and takes_one(seat, cost)):
             left.append(index)
+            heapq.heappop(heap)
             continue
         seat.taken.append(index)
         seat.load_us += expected

@@ -66,20 +66,24 @@ class Place(Seat):
             return self.count < min(self.streams, self.most)
         return self.count < self.most and (not self.count or self.load_us < ahead_us or takes_one(self, 0.0))
 
+    def suits(self, call: Call, *, blocking_elsewhere: bool = False) -> bool:
+        """Whether it is the right sort of worker for the job, however much it holds."""
+        if not call.requires <= self.offers:
+            return False
+        keeps_streams = self.side_by_side or (blocking_elsewhere and not call.requires)
+        return call.alone or call.is_async or self.streams == 1 or not keeps_streams
+
     def takes(self, call: Call, ahead_us: float, *, blocking_elsewhere: bool = False) -> bool:
         """Whether the job may be handed to it now.
 
         `blocking_elsewhere`: jobs that block have other workers here, so one with streams keeps them for async jobs.
         """
-        if not call.requires <= self.offers:
+        if not self.suits(call, blocking_elsewhere=blocking_elsewhere):
             return False
         if call.alone:
             return self.fresh and not self.count and self.most > 0
-        if self.streams > 1:
-            if call.is_async:
-                return (self.side_by_side or not self.count) and self.count < min(self.streams, self.most)
-            if self.side_by_side or (blocking_elsewhere and not call.requires):
-                return False
+        if self.streams > 1 and call.is_async:
+            return (self.side_by_side or not self.count) and self.count < min(self.streams, self.most)
         expected = ahead_us if call.cost is None else call.cost
         if self.count and self.load_us + expected > ahead_us and (call.cost is None or not takes_one(self, call.cost)):
             return False

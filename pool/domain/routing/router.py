@@ -33,13 +33,14 @@ class Router:
         """Give jobs to places; return the indexes of those left over, in order. A place's `taken` lists what it got."""
         plain = [index for index, call in enumerate(calls) if call.is_plain] if self._choose is least_loaded else []
         others = sorted(set(range(len(calls))) - set(plain), key=lambda index: (_ease(calls[index]), index))
-        left = self._route_each(calls, others, places, moment)
-        left += _route_plain(calls, plain, places, moment)
+        open_places = list(places)
+        left = self._route_each(calls, others, open_places, moment)
+        left += _route_plain(calls, plain, open_places, moment)
         return sorted(left)
 
-    def _route_each(self, calls: Calls, indexes: Iterable[int], places: Sequence[Place], moment: Moment) -> list[int]:
+    def _route_each(self, calls: Calls, indexes: Iterable[int], open_places: list[Place], moment: Moment) -> list[int]:
+        """Places that can take nothing more are removed, and those for which a job left over waits."""
         left: list[int] = []
-        open_places = list(places)
         for index in indexes:
             call = calls[index]
             able = [
@@ -47,6 +48,8 @@ class Router:
             ]
             if not able:
                 left.append(index)
+                if not call.alone:
+                    _keep_one(call, open_places, moment)
                 continue
             chosen = self._chosen(call, able, moment.living)
             chosen.take(index, call, moment.ahead_us)
@@ -67,6 +70,13 @@ class Router:
         elif call.is_async:
             able = [place for place in able if place.streams > 1] or able
         return self._choose(call, able, self.memory) if len(able) > 1 else able[0]
+
+
+def _keep_one(call: Call, open_places: list[Place], moment: Moment) -> None:
+    """A job that is left over keeps the place that has room first from those behind it, as `route` does."""
+    fitting = [place for place in open_places if place.suits(call, blocking_elsewhere=moment.blocking)]
+    if fitting:
+        open_places.remove(min(fitting))
 
 
 def _ease(call: Call) -> tuple[bool, bool]:
