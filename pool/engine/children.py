@@ -1,18 +1,21 @@
 """The node's two helpers, the nursery and the clerk, as the node sees them: start, hear, notice their end.
 
-Each is a fresh Python process, never a fork of the node, which holds a database connection.
+Each is a fresh Python process, because the node holds a database connection. Only the very first one, made before that,
+may be a fork of it, which need not load Django once more.
 """
 
 import json
+import logging
 import os
 import select
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import traceback
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, NoReturn, Protocol, Self
 
 import msgspec
 
@@ -25,18 +28,38 @@ SETUP = "import django; django.setup(); "
 PACKET_BYTES = 262_144
 
 
+class Closes(Protocol):
+    def close(self) -> None: ...
+
+
 class Helper:
     """One helper process on a packet socket. Its end shows as a readable `pidfd`."""
 
-    def __init__(
-        self,
+    def __init__(self, sock: socket.socket, pid: int, receives: Any) -> None:
+        sock.setblocking(False)
+        self.is_silent = False
+        """Nothing more will come: its end is on the way."""
+        self.sock, self.pid = sock, pid
+        try:
+            self.pidfd = os.pidfd_open(pid)
+        except OSError:
+            sock.close()
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+            raise
+        self._decode = msgspec.msgpack.Decoder(receives).decode
+
+    @classmethod
+    def start(
+        cls,
         module: str,
         receives: Any,
         arguments: Sequence[str] = (),
         *,
         setup: bool = False,
         mark: Mapping[str, str] | None = None,
-    ) -> None:
+    ) -> Self:
+        """A fresh Python process, in which `main` of the module is called."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         boot = [sys.executable, "-c", BOOT.format(module=module, setup=SETUP if setup else ""), json.dumps(sys.path)]
         with theirs:
@@ -47,20 +70,38 @@ class Helper:
                 stdin=subprocess.DEVNULL,
                 process_group=0,
             )
-        ours.setblocking(False)
-        self.is_silent = False
-        """Nothing more will come: its end is on the way."""
-        self.sock, self.pid = ours, process.pid
-        try:
-            self.pidfd = os.pidfd_open(process.pid)
-        except OSError:
-            ours.close()
-            process.kill()
-            process.wait()
-            raise
         # The node reaps all its children by waitid; Popen must not report this one as still running.
         process.returncode = 0
-        self._decode = msgspec.msgpack.Decoder(receives).decode
+        return cls(ours, process.pid, receives)
+
+    @classmethod
+    def fork(
+        cls,
+        main: Callable[[list[str]], None],
+        receives: Any,
+        arguments: Sequence[str] = (),
+        *,
+        mark: Mapping[str, str] | None = None,
+        keeps_not: Sequence[Closes] = (),
+    ) -> Self:
+        """A copy of this process, which must have a single thread and no connection. It lets go of `keeps_not`."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        parent = os.getpid()
+        for stream in (sys.stdout, sys.stderr):
+            # What is not written yet would be written by both.
+            with suppress(OSError, ValueError, AttributeError):
+                stream.flush()
+        try:
+            pid = os.fork()
+        except OSError:
+            ours.close()
+            theirs.close()
+            raise
+        if pid == 0:
+            keeps_not = (ours, *keeps_not)
+            _live(lambda: _become_helper(mark, keeps_not), main, [str(theirs.detach()), str(parent), *arguments])
+        theirs.close()
+        return cls(ours, pid, receives)
 
     def send(self, message: msgspec.Struct, descriptors: tuple[int, ...] = ()) -> bool:
         """Send one packet; False when the helper is gone or does not listen."""
@@ -104,3 +145,33 @@ class Helper:
     def close(self) -> None:
         self.sock.close()
         os.close(self.pidfd)
+
+
+def _become_helper(mark: Mapping[str, str] | None, keeps_not: Sequence[Closes]) -> None:
+    """What a fresh process has by itself: a group of its own, no input, nobody's signals, none of these files."""
+    os.setpgid(0, 0)
+    for number in signal.valid_signals():
+        if callable(signal.getsignal(number)):
+            signal.signal(number, signal.SIG_DFL)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    for one in keeps_not:
+        one.close()
+    os.environ.update(mark or {})
+
+
+def _live(become: Callable[[], None], main: Callable[[list[str]], None], arguments: list[str]) -> NoReturn:
+    """The whole life of a fork: it never comes back into what its parent was doing, nor ends as its parent does."""
+    code = 1
+    try:
+        become()
+        main(arguments)
+        code = 0
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+    except BaseException:  # noqa: BLE001  whatever it was, the fork ends here
+        traceback.print_exc()
+    finally:
+        logging.shutdown()
+        os._exit(code)

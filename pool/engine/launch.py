@@ -12,8 +12,11 @@ from pool.conf import get_config, run_dir
 from pool.domain.config import PoolConfig
 from pool.domain.errors import NotReady
 from pool.engine import linux
+from pool.engine.first_nursery import fork_nursery
 from pool.engine.folder_lock import NodeLock
+from pool.engine.kin import new_identity
 from pool.engine.node import Node
+from pool.engine.parts import slots_file
 from pool.store.advice import advice, other_sizes
 from pool.store.nodes import KeptSize
 from pool.store.opening import leave_pools, open_connection, require_shared
@@ -78,12 +81,14 @@ def new_node(workers: int | None = None, lock: NodeLock | None = None, kept: Kep
     config = get_config()
     logs.configure("node")
     leave_pools()
+    linux.raise_file_limit()
+    me = new_identity(run_dir())
+    nursery = fork_nursery(slots_file(me, config), lock)
     require_schema(config.database)
     warn_of_server(config, workers or config.workers)
-    linux.raise_file_limit()
     spare_the_collector()
-    node = Node(config, run_dir(), workers or config.workers, kept)
-    node.lock = lock
+    node = Node(config, me, workers or config.workers, kept)
+    node.lock, node.staffing.first_nursery = lock, nursery
     return node
 
 

@@ -102,7 +102,7 @@ class Links:
         self.ears.watch(nursery.pidfd, self._nursery_ended)
 
     def _open_clerk(self, now: Now) -> None:
-        clerk = self.clerk = Helper("pool.engine.clerk", ClerkFact, [self.undertaker.me.id], setup=True)
+        clerk = self.clerk = Helper.start("pool.engine.clerk", ClerkFact, [self.undertaker.me.id], setup=True)
         self.clerk_heard = now.mono
         self.undertaker.other_children = {clerk.pid}
         self.ears.watch(clerk.sock.fileno(), self._hear_clerk)

@@ -7,7 +7,6 @@ place, `hear`, until the next thing is due.
 
 import time
 from contextlib import suppress
-from pathlib import Path
 
 from django.db import DatabaseError, InterfaceError
 
@@ -27,7 +26,7 @@ from pool.engine.turns import Answer, Wanted
 from pool.logs import bind, get_logger
 from pool.store import nodes
 from pool.store.doorbell import CHECK, RESTART_OF, STACK_OF
-from pool.store.nodes import KeptSize
+from pool.store.nodes import KeptSize, NodeIdentity
 
 log = get_logger(__name__)
 
@@ -44,8 +43,8 @@ FENCE_MARGIN_S = 5.0
 
 
 class Node(Parts):
-    def __init__(self, config: PoolConfig, folder: Path, workers: int, kept: KeptSize | None = None) -> None:
-        super().__init__(config, folder, workers)
+    def __init__(self, config: PoolConfig, me: NodeIdentity, workers: int, kept: KeptSize | None = None) -> None:
+        super().__init__(config, me, workers)
         self.held_until: float | None = None
         if kept is not None and kept.size:
             self.staffing.wanted, self.held_until = kept.size, kept.held_until

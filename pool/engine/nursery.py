@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 import traceback
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ from pool.engine.messages import (
     WorkerSpawned,
 )
 from pool.engine.remains import end_remains
-from pool.engine.slot import Slots
+from pool.engine.slot import Slots, SlotsFile
 from pool.engine.worker import Worker, live
 from pool.store.opening import leave_pools
 
@@ -50,12 +51,17 @@ SWEEP_S = 1.5
 
 
 class Nursery:
-    def __init__(self, control: socket.socket, node_pid: int, slots: Path, count: int, lanes: int) -> None:
+    def __init__(self, control: socket.socket, node_pid: int, slots: SlotsFile) -> None:
         self.control, self.node_pid = control, node_pid
-        self.slots = Slots(slots, count, lanes)
+        self.file = slots
         self.decode = msgspec.msgpack.Decoder(NurseryOrder).decode
         self.tasks: dict[str, Any] = {}
         self.classes: dict[str, type[Worker]] = {}
+
+    @cached_property
+    def slots(self) -> Slots:
+        """Made by the node, which may not be so far yet when its nursery is born."""
+        return Slots(self.file.path, self.file.count, self.file.lanes)
 
     def run(self) -> None:
         """Load, freeze, then fork on demand until the node is gone; end what its jobs leave."""
@@ -81,6 +87,8 @@ class Nursery:
 
     def sweep(self) -> None:
         """The node is gone, and its workers with it. Until a second look finds nothing more."""
+        if not os.path.exists(self.file.path):
+            return
         deadline, died = time.monotonic() + SWEEP_S, linux.ticks()
         while time.monotonic() < deadline and end_remains(self.slots.path, self.slots.pids(), died):
             time.sleep(0.01)
@@ -166,7 +174,7 @@ def main(arguments: list[str]) -> None:
     linux.die_with(int(node_pid))
     setproctitle("pool: nursery")
     control = socket.socket(fileno=int(descriptor))
-    Nursery(control, int(node_pid), Path(slots), int(count), int(lanes)).run()
+    Nursery(control, int(node_pid), SlotsFile(Path(slots), int(count), int(lanes))).run()
 
 
 if __name__ == "__main__":

@@ -17,36 +17,42 @@ from pool.engine.control import Control
 from pool.engine.dispatch import Dispatch
 from pool.engine.ears import Ears
 from pool.engine.hearing import Hearing
-from pool.engine.kin import Kin, new_identity, slots_path
+from pool.engine.kin import Kin, slots_path
 from pool.engine.leaving import Leaving
 from pool.engine.ledger import Ledger
 from pool.engine.links import Links
 from pool.engine.meter import Meter
 from pool.engine.reporting import Reporting
 from pool.engine.roster import Roster
-from pool.engine.slot import Slots
+from pool.engine.slot import Slots, SlotsFile
 from pool.engine.staffing import Staffing
 from pool.engine.undertaker import Undertaker
 from pool.engine.watch import Watch
 from pool.engine.wellbeing import Wellbeing
 from pool.engine.whereabouts import Whereabouts
 from pool.store.database import TURN_STATEMENT_MS, Database
+from pool.store.nodes import NodeIdentity
 
 SPARE_SLOTS = 64
 """Slots beyond the ceiling, for workers that leave while their successors start."""
 
 
+def slots_file(me: NodeIdentity, config: PoolConfig) -> SlotsFile:
+    """Where this node's slots are, or will be."""
+    lanes = config.max_streams if IO in config.worker_kinds else 1
+    return SlotsFile(slots_path(me), WORKER_CEILING + SPARE_SLOTS, lanes)
+
+
 class Parts:
-    def __init__(self, config: PoolConfig, folder: Path, workers: int) -> None:
-        self.config, self.folder = config, folder
-        self.me = new_identity(folder)
+    def __init__(self, config: PoolConfig, me: NodeIdentity, workers: int) -> None:
+        self.config, self.me = config, me
         self.db = Database(config.database, statement_ms=TURN_STATEMENT_MS)
         self.clock = Clock()
         self.ears = Ears(self.clock)
-        lanes = config.max_streams if IO in config.worker_kinds else 1
-        self.slots = Slots(slots_path(self.me), WORKER_CEILING + SPARE_SLOTS, lanes)
+        file = slots_file(me, config)
+        self.slots = Slots(file.path, file.count, file.lanes)
         self.slots.hold()
-        self.bell = bells.Bell(folder, self.me.id)
+        self.bell = bells.Bell(Path(me.run_dir), me.id)
         self.roster = Roster(self.slots.count)
         self._make_books()
         self.staffing = Staffing(self.roster, self.me, self.slots, config, self.meter)

@@ -82,6 +82,10 @@ def size_of(before: int) -> "KeptSize | None":
     from pool.store.database import Database
 
     db = Database(get_config().database)
-    with suppress(DatabaseError, InterfaceError), db.errors:
-        return nodes.size_of(db, socket.gethostname(), before)
-    return None
+    try:
+        with suppress(DatabaseError, InterfaceError), db.errors:
+            return nodes.size_of(db, socket.gethostname(), before)
+        return None
+    finally:
+        # The node is forked before it has a connection.
+        db.close()

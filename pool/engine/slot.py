@@ -160,10 +160,24 @@ class Slot(Lane):
                 yield running
 
 
+@dataclass(frozen=True, slots=True)
+class SlotsFile:
+    """Where the slots of one node are, and how many."""
+
+    path: Path
+    count: int
+    lanes: int = 1
+
+    def arguments(self) -> list[str]:
+        """For a process that opens it too."""
+        return [str(self.path), str(self.count), str(self.lanes)]
+
+
 class Slots:
     """The file that holds all slots of one node. Its first words say how it is laid out."""
 
     def __init__(self, path: Path, count: int, lanes: int = 1) -> None:
+        self.file = SlotsFile(path, count, lanes)
         self.path, self.count, self.layout = path, count, Layout(lanes)
         size = HEADER_BYTES + count * self.layout.slot_bytes
         try:

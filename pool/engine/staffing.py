@@ -48,6 +48,8 @@ class Staffing:
         self.roster, self.me, self.slots, self.config, self.meter = roster, me, slots, config, meter
         self.wanted = 0
         self.nursery: Helper | None = None
+        self.first_nursery: Helper | None = None
+        """Made before the node was; every later one is a fresh process."""
         self.ready = False
         self.tasks: dict[str, TaskFacts] = {}
         self.load_problem = self.start_problem = ""
@@ -73,8 +75,11 @@ class Staffing:
         return self.load_problem or self.start_problem
 
     def open_nursery(self, now: float) -> Helper:
-        arguments = [str(self.slots.path), str(self.slots.count), str(self.slots.layout.lanes)]
-        self.nursery = Helper("pool.engine.nursery", NurseryFact, arguments, mark={MARK: str(self.slots.path)})
+        slots = self.slots.file
+        self.nursery, self.first_nursery = self.first_nursery, None
+        if self.nursery is None:
+            mark = {MARK: str(slots.path)}
+            self.nursery = Helper.start("pool.engine.nursery", NurseryFact, slots.arguments(), mark=mark)
         self.ready = False
         self.loading_since = now
         return self.nursery

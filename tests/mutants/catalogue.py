@@ -308,6 +308,28 @@ MUTANTS: tuple[Mutant, ...] = (
         f"{STORE}test_rescue.py::TestLostNode"
         "::test_assigned_job_that_began_under_an_earlier_claim_goes_back_unburnt[sqlite]",
     ),
+    # What is forked, and who gets a seat -----------------------------------------------
+    _mutant(
+        "the first nursery keeps the folder's lock",
+        "pool/engine/first_nursery.py",
+        "keeps_not=keeps_not",
+        "keeps_not=()",
+        f"{ENGINE}test_first_nursery.py::test_it_holds_nothing_of_its_node",
+    ),
+    _mutant(
+        "the node is forked with a connection",
+        "pool/engine/first_nursery.py",
+        "    connections.close_all()\n",
+        "",
+        f"{ENGINE}test_first_nursery.py::test_it_holds_nothing_of_its_node",
+    ),
+    _mutant(
+        "shorter jobs fill the seat for which a job waits",
+        "pool/domain/routing/ahead.py",
+        "            left.append(index)\n            heapq.heappop(heap)\n",
+        "            left.append(index)\n",
+        "tests/unit/test_routing.py::TestRoute::test_a_job_gets_its_seat_however_many_shorter_ones_come_behind_it",
+    ),
     # Texts and pages --------------------------------------------------------------------
     _mutant(
         "NUL reaches the database",
