@@ -75,6 +75,11 @@ def verdict(mutant: Mutant, tree: Path) -> str:
 
 def main(parts: Sequence[str]) -> int:
     chosen = [mutant for mutant in MUTANTS if not parts or any(part in mutant.name for part in parts)]
+    if not chosen:
+        print(
+            f"No mutant has {' or '.join(map(repr, parts))} in its name: python -m tests.mutants [PART OF A NAME ...]"
+        )
+        return 1
     wrong = 0
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         tree = Path(folder) / "tree"

@@ -126,6 +126,14 @@ class TestWhateverTheStrategy:
             assert [job for job in waiting if not place.takes(job, AHEAD, blocking_elsewhere=blocking)]
         assert len(willing) <= len(left)
 
+    @given(strategies)
+    def test_async_jobs_that_wait_for_a_stream_keep_no_worker_from_jobs_that_block(self, strategy):
+        full = Place(0, 0.0, 6, 512, kind="io", streams=6, side_by_side=True)
+        busy = Place(1, AHEAD / 2, 1, 512)
+        jobs = [Call("waits", 1e6, is_async=True)] * 3 + [Call("short", 10.0)]
+        assert routed(strategy, jobs, [full, busy]) == [0, 1, 2]
+        assert busy.taken == [3]
+
     @given(strategies, st.sampled_from(["", "home"]))
     def test_a_job_gets_a_worker_however_many_shorter_ones_come_behind_it(self, strategy, affinity):
         router, job = Router(strategy, Memory(0.2, random=Random(1))), Call("long", 1e6, affinity=affinity)

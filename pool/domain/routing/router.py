@@ -41,6 +41,7 @@ class Router:
     def _route_each(self, calls: Calls, indexes: Iterable[int], open_places: list[Place], moment: Moment) -> list[int]:
         """Places that can take nothing more are removed, and those for which a job left over waits."""
         left: list[int] = []
+        has_streams = any(place.streams > 1 for place in open_places)
         for index in indexes:
             call = calls[index]
             able = [
@@ -48,8 +49,9 @@ class Router:
             ]
             if not able:
                 left.append(index)
-                if not call.alone:
-                    _keep_one(call, open_places, moment)
+                kept = _kept(call, open_places, moment, only_streams=has_streams and call.is_async)
+                if kept is not None:
+                    open_places.remove(kept)
                 continue
             chosen = self._chosen(call, able, moment.living)
             chosen.take(index, call, moment.ahead_us)
@@ -72,11 +74,15 @@ class Router:
         return self._choose(call, able, self.memory) if len(able) > 1 else able[0]
 
 
-def _keep_one(call: Call, open_places: list[Place], moment: Moment) -> None:
-    """A job that is left over keeps the place that has room first from those behind it, as `route` does."""
-    fitting = [place for place in open_places if place.suits(call, blocking_elsewhere=moment.blocking)]
-    if fitting:
-        open_places.remove(min(fitting))
+def _kept(call: Call, places: Sequence[Place], moment: Moment, *, only_streams: bool) -> Place | None:
+    """The place for which a job that is left over waits: the one that has room first, as in `route`.
+
+    `only_streams`: workers for jobs that block go on with those, one of the streams is free soon.
+    """
+    fitting = [place for place in places if place.suits(call, blocking_elsewhere=moment.blocking)]
+    if only_streams:
+        fitting = [place for place in fitting if place.streams > 1]
+    return min(fitting) if fitting and not call.alone else None
 
 
 def _ease(call: Call) -> tuple[bool, bool]:
