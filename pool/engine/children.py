@@ -15,6 +15,7 @@ import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any, NoReturn, Protocol, Self
 
 import msgspec
@@ -98,8 +99,8 @@ class Helper:
             theirs.close()
             raise
         if pid == 0:
-            keeps_not = (ours, *keeps_not)
-            _live(lambda: _become_helper(mark, keeps_not), main, [str(theirs.detach()), str(parent), *arguments])
+            become = partial(_become_helper, mark or {}, (ours, *keeps_not))
+            _live(become, main, [str(theirs.detach()), str(parent), *arguments])
         theirs.close()
         return cls(ours, pid, receives)
 
@@ -147,7 +148,7 @@ class Helper:
         os.close(self.pidfd)
 
 
-def _become_helper(mark: Mapping[str, str] | None, keeps_not: Sequence[Closes]) -> None:
+def _become_helper(mark: Mapping[str, str], keeps_not: Sequence[Closes]) -> None:
     """What a fresh process has by itself: a group of its own, no input, nobody's signals, none of these files."""
     os.setpgid(0, 0)
     for number in signal.valid_signals():
@@ -158,7 +159,7 @@ def _become_helper(mark: Mapping[str, str] | None, keeps_not: Sequence[Closes]) 
     os.close(nothing)
     for one in keeps_not:
         one.close()
-    os.environ.update(mark or {})
+    os.environ.update(mark)
 
 
 def _live(become: Callable[[], None], main: Callable[[list[str]], None], arguments: list[str]) -> NoReturn:

@@ -5,10 +5,11 @@ database: jobs run in half the time after a start. A later nursery is a fresh pr
 may have changed since, and the node holds a connection.
 """
 
-import threading
+from contextlib import suppress
 
 from django.db import connections
 
+from pool.engine import linux
 from pool.engine.children import Helper
 from pool.engine.folder_lock import NodeLock
 from pool.engine.messages import NurseryFact
@@ -17,12 +18,14 @@ from pool.engine.slot import SlotsFile
 
 
 def fork_nursery(slots: SlotsFile, lock: NodeLock | None) -> Helper | None:
-    """None where an app has started a thread: half of it would be copied. A fresh nursery can name it."""
-    if threading.active_count() > 1:
+    """None where a fresh process is the better nursery: one that can tell of a thread, or be tried again."""
+    if linux.threads() > 1:
         return None
     connections.close_all()
     mark, keeps_not = {MARK: str(slots.path)}, [lock] if lock is not None else []
-    return Helper.fork(_live, NurseryFact, slots.arguments(), mark=mark, keeps_not=keeps_not)
+    with suppress(OSError):
+        return Helper.fork(_live, NurseryFact, slots.arguments(), mark=mark, keeps_not=keeps_not)
+    return None
 
 
 def _live(arguments: list[str]) -> None:

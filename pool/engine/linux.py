@@ -121,6 +121,11 @@ def processes() -> list[int]:
     return [int(name) for name in os.listdir("/proc") if name.isdigit()]
 
 
+def threads() -> int:
+    """Threads of this process, those that Python does not know as well."""
+    return len(os.listdir("/proc/self/task"))
+
+
 def is_running(pid: int) -> bool:
     """Whether the process has not ended yet; one that waits to be reaped has."""
     fields = _stat(pid)
