@@ -26,6 +26,13 @@ class Notes(AppConfig):
         {does}
 """
 
+SLOW = """
+import os, time
+open({loading!r}, "w").close()
+while not os.path.exists({go!r}):
+    time.sleep(0.01)
+"""
+
 
 class Noting:
     """A site with an app that writes down in which processes it was loaded."""
@@ -37,8 +44,8 @@ class Noting:
         (package / "__init__.py").touch()
         (package / "apps.py").write_text(APP.format(path=str(self.path), does=does))
 
-    def start(self) -> Process:
-        variables = {"POOLSITE_APPS": "tests.zoo,notes", "PYTHONPATH": f"{ROOT}:{self.site.folder}"}
+    def start(self, **variables: str) -> Process:
+        variables |= {"POOLSITE_APPS": "tests.zoo,notes", "PYTHONPATH": f"{ROOT}:{self.site.folder}"}
         node = self.site.start("pool", "run", "--workers", 1, **variables)
         self.site.wait_until(lambda: self.site.nodes(), "the node to be known")
         return node
@@ -77,13 +84,16 @@ def test_the_first_nursery_loads_nothing_again_and_the_next_one_everything(site:
 def test_it_holds_nothing_of_its_node(site: EngineSite) -> None:
     """Neither the folder's lock, nor a connection that an app has opened, nor the node's ears and input."""
     noting = Noting(site, does="connection.cursor().execute('SELECT 1')")
-    node = noting.start()
+    (site.folder / "slow.py").write_text(SLOW.format(loading=site.path("loading"), go=site.path("go")))
+    node = noting.start(POOL_TASK_MODULES="slow")
     nursery = noting.nursery(node)
+    site.wait_for_file(site.path("loading"))
     held = files(nursery)
     assert os.devnull == held[0]
     assert not [path for path in held if "node.lock" in path or "sqlite3" in path or "anon_inode" in path]
     assert nursery == os.getpgid(nursery)
     assert any("node.lock" in path for path in files(node.pid)), "what is looked for would be found"
+    site.touch("go")
     assert "COMPLETED" == site.wait_for_job(site.enqueue("returns"))["status"]
     assert 0 == node.stop()
 
@@ -99,7 +109,7 @@ def test_an_app_that_starts_a_thread_is_named_as_before(site: EngineSite) -> Non
 
 def test_a_node_killed_while_its_first_nursery_loads_leaves_nobody(site: EngineSite) -> None:
     noting = Noting(site)
-    (site.folder / "slow.py").write_text("import time; time.sleep(600)")
+    (site.folder / "slow.py").write_text(SLOW.format(loading=site.path("loading"), go=site.path("go")))
     variables = {"POOL_TASK_MODULES": "slow", "PYTHONPATH": f"{ROOT}:{site.folder}"}
     node = site.start_node(workers=1, wait=False, **variables)
     noting.nursery(node)
