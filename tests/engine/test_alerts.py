@@ -66,13 +66,14 @@ def test_without_health_checks_a_silent_worker_is_left_alone(site: EngineSite) -
 def test_a_worker_short_of_memory_is_told_of_and_goes_after_its_job_when_it_takes_more(site: EngineSite) -> None:
     node = site.start_node(workers=1, POOL_WORKER_MAX_RSS_MB="40", POOL_WORKER_MIN_AGE_S="0")
     (pid,) = worker_pids(node)
+    (before,) = measured(site)
     job = site.enqueue("tests.engine.tasks.keeps", 37, site.path("go"))
     site.wait_until(lambda: site.events("worker.memory_pressure"), "the pressure to be seen")
     site.touch("go")
     site.wait_for_job(job)
     assert [pid] == worker_pids(node), "it is below the limit"
     job = site.enqueue("tests.engine.tasks.keeps", 10, site.path("on"))
-    site.wait_until(lambda: any((w["rss"] or 0) > 50 * 2**20 for w in site.workers()), "it to be above")
+    site.wait_until(lambda: any(rss > before + 42 * 2**20 for rss in measured(site)), "it to be above")
     assert [pid] == worker_pids(node), "its job goes on"
     site.touch("on")
     assert 2 == site.wait_for_job(job)["result"]
@@ -83,9 +84,16 @@ def test_a_worker_short_of_memory_is_told_of_and_goes_after_its_job_when_it_take
 def test_garbage_is_freed_before_the_limit_is_reached(site: EngineSite) -> None:
     node = site.start_node(workers=1, POOL_WORKER_MAX_RSS_MB="60", POOL_WORKER_MIN_AGE_S="0")
     (pid,) = worker_pids(node)
+    (before,) = measured(site)
     job = site.enqueue("tests.engine.tasks.litters", 56, site.path("go"))
     (event,) = site.wait_until(lambda: site.events("worker.memory_pressure"), "the pressure to be seen")
-    site.wait_until(lambda: all((w["rss"] or 10**12) < event["data"]["rss"] for w in site.workers()), "it to be freed")
+    pressed = before + event["data"]["rss"]  # the event tells what the worker took since it was ready
+    site.wait_until(lambda: all(rss < pressed - 32 * 2**20 for rss in measured(site)), "it to be freed")
     site.touch("go")
     site.wait_for_job(job)
     assert [pid] == worker_pids(node)
+
+
+def measured(site: EngineSite) -> list[int]:
+    """The memory of each worker in bytes, what it shares with its nursery included."""
+    return site.wait_until(lambda: [worker["rss"] for worker in site.workers() if worker["rss"]], "a measurement")
