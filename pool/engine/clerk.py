@@ -6,7 +6,6 @@ clerks; whatever they do, doing it twice changes nothing.
 """
 
 import math
-import os
 import signal
 import socket
 import sys
@@ -162,7 +161,6 @@ def main(arguments: list[str]) -> None:
     descriptor, node_pid, node = int(arguments[0]), int(arguments[1]), arguments[2]
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     linux.die_with(node_pid)
-    os.nice(5)
     setproctitle("pool: clerk")
     logs.configure("clerk")
     leave_pools()

@@ -1,4 +1,4 @@
-"""The first nursery is a fork of its node: it shares what was loaded, and nothing the node holds."""
+"""The first nursery is a fork of its node: it shares what was loaded, and nothing the node holds. The clerk is none."""
 
 import os
 import signal
@@ -8,7 +8,7 @@ import pytest
 
 from tests.acceptance.processes import Process, children, title
 from tests.acceptance.site import ROOT
-from tests.engine.engine_site import EngineSite
+from tests.engine.engine_site import EngineSite, helper_pid
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(60)]
 
@@ -115,3 +115,12 @@ def test_a_node_killed_while_its_first_nursery_loads_leaves_nobody(site: EngineS
     noting.nursery(node)
     node.kill()
     site.wait_until_empty(2)
+
+
+def test_the_clerk_is_no_fork_and_gives_way_to_jobs_while_it_loads(site: EngineSite) -> None:
+    path = site.path("nice")
+    node = Noting(site, does=f"print(os.getpid(), os.nice(0), file=open({path!r}, 'a'))").start()
+    clerk = site.wait_until(lambda: helper_pid(node, "clerk"), "the clerk")
+    nice = dict(line.split() for line in Path(path).read_text().splitlines())
+    assert ("0", "5") == (nice[str(node.pid)], nice[str(clerk)])
+    assert 0 == node.stop()
