@@ -23,9 +23,11 @@ import msgspec
 BOOT = "import json,sys; sys.path[:]=json.loads(sys.argv.pop(1)); {setup}from {module} import main; main(sys.argv[1:])"
 """The child gets the node's own import path: how the node was started does not matter then."""
 
-SETUP = "import os; os.nice(5); import django; django.setup(); "
-"""For a helper that uses models: jobs come before it, also while it loads. The nursery loads by itself, because it must
-tell when it fails."""
+CLERK_NICE = 5
+"""By so many steps of nice it stands behind jobs, also while it loads."""
+
+SETUP = f"import os; os.nice({CLERK_NICE}); import django; django.setup(); "
+"""For the clerk, which uses models. The nursery does this itself, because it must tell when it fails."""
 
 PACKET_BYTES = 262_144
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from pool.engine.children import CLERK_NICE
 from tests.acceptance.processes import Process, children, title
 from tests.acceptance.site import ROOT
 from tests.engine.engine_site import EngineSite, helper_pid
@@ -122,5 +123,5 @@ def test_the_clerk_is_no_fork_and_gives_way_to_jobs_while_it_loads(site: EngineS
     node = Noting(site, does=f"print(os.getpid(), os.nice(0), file=open({path!r}, 'a'))").start()
     clerk = site.wait_until(lambda: helper_pid(node, "clerk"), "the clerk")
     nice = dict(line.split() for line in Path(path).read_text().splitlines())
-    assert ("0", "5") == (nice[str(node.pid)], nice[str(clerk)])
+    assert ("0", str(CLERK_NICE)) == (nice[str(node.pid)], nice[str(clerk)])
     assert 0 == node.stop()
