@@ -74,7 +74,7 @@ def test_a_worker_short_of_memory_is_told_of_and_goes_after_its_job_when_it_take
     assert [pid] == worker_pids(node), "it is below the limit"
     job = site.enqueue("tests.engine.tasks.keeps", 10, site.path("on"))
     site.wait_until(lambda: any(rss > before + 42 * 2**20 for rss in measured(site)), "it to be above")
-    assert [pid] == worker_pids(node), "its job goes on"
+    assert pid in worker_pids(node), "its job goes on, beside its replacement or before there is one"
     site.touch("on")
     assert 2 == site.wait_for_job(job)["result"]
     site.wait_until(lambda: worker_pids(node) not in ([pid], []), "another worker")
