@@ -5,6 +5,7 @@ and told what the turn brought.
 """
 
 from pool.domain.config import PoolConfig
+from pool.domain.giving_way import rest_after
 from pool.domain.states import JobStatus, NodeState
 from pool.engine.clock import Now
 from pool.engine.dispatch import Dispatch
@@ -47,6 +48,9 @@ class Agenda:
         self._again_due: float | None = None
         self._again_s, self._follow_s = LOOK_AGAIN_S, LOOK_AHEAD_S
         self._fold_again = self._held_back = False
+        self._rest_s = 0.0
+        self.rests_until = 0.0
+        """Before that there is no turn: others shall have the database."""
         self._is_full = False
         """The last turn claimed nothing, because too much waited for the database."""
 
@@ -57,11 +61,11 @@ class Agenda:
     def due(self, now: Now, state: NodeState) -> float:
         """Monotonic time at which the database is needed next."""
         if self.ledger.pending or self._fold_again:
-            return now.mono
+            return max(now.mono, self.rests_until)
         until = [self.reporting.due_at()]
         if self._claims(state):
             if self._rung and self.roster.has_room():
-                return now.mono
+                return max(now.mono, self.rests_until)
             until.append(self._poll_due)
             if self._again_due is not None and self.roster.has_room():
                 until.append(self._again_due)
@@ -69,7 +73,7 @@ class Agenda:
                 until.append(max(self._look_ahead_due, self._jobs_until))
             if self._next_due is not None:
                 until.append(now.mono + self._next_due - now.wall)
-        return min(until)
+        return max(min(until), self.rests_until)
 
     def wanted(self, now: Now, state: NodeState) -> Wanted:
         """What this turn asks, the report aside."""
@@ -117,6 +121,9 @@ class Agenda:
         if wanted.fold:
             self._fold_again = answer.folded.more
         self._look_further(answer, now)
+        self._rest_s = rest_after(self._rest_s, met_others=answer.met_others)
+        # Jobs that wait already need not wait for more.
+        self.rests_until = 0.0 if self._hungry else now.mono + self._rest_s
 
     def _looks_ahead(self, now: Now) -> bool:
         """Whether it is time for what no ring tells: queues never met, scheduled jobs, ends told by other nodes."""

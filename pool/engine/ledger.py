@@ -130,7 +130,7 @@ class Ledger:
     def _transact(self, wanted: Wanted, wall: float, held: Callable[[], Collection[tuple[str, int]]]) -> Answer:
         db, node, deltas, answer = self.db, self.node, Deltas(), Answer()
         with db.transaction("turn"):
-            pass_by = self._skip_locked
+            answer.met_others, pass_by = db.met_others, self._skip_locked
             now, later = self._split()
             if self.doubt:
                 found = release_unheld(db, node, held(), self.backoff, deltas, wall, pass_by=pass_by)

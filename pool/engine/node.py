@@ -150,6 +150,8 @@ class Node(Parts):
 
     def settle(self, now: Now) -> None:
         """One transaction: record, promote, claim, report."""
+        if now.mono < self.agenda.rests_until:
+            return
         wanted = self._wanted(now)
         if not (self.ledger.pending or wanted):
             return

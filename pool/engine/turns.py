@@ -66,6 +66,8 @@ class Answer:
     """Keys under which jobs wait for a capable worker, with what they require as JSON."""
     emptied: list[str] = field(default_factory=list)
     """Keys under which no job waits any more."""
+    met_others: bool = False
+    """Somebody else was writing when it was to begin."""
     recorded: Recorded = field(default_factory=Recorded)
     followed: Followed = field(default_factory=Followed)
     folded: tally.Folded = field(default_factory=tally.Folded)

@@ -114,6 +114,8 @@ class Database:
         """Called before the connection goes: its descriptor's number may be somebody else's afterwards."""
         self.in_doubt = False
         """The last transaction failed while it was being committed: either may have happened."""
+        self.met_others = False
+        """Somebody held SQLite's one write lock when the last transaction began."""
         self.doing = ""
         """What the transaction that is open is about, for the failpoints at its commit."""
 
@@ -206,6 +208,7 @@ class Database:
             raw = self.raw
             raw.execute(self._session.begin)
             return
+        self.met_others = False
         until = time.monotonic() + self.lock_wait_ms / 1000
         while True:
             try:
@@ -214,6 +217,7 @@ class Database:
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() >= until:
                     raise
+            self.met_others = True
             time.sleep(LOCK_LOOK_S)
 
     def commit(self) -> None:

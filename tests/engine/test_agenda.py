@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from pool.domain.giving_way import FIRST_REST_S, LONGEST_REST_S
 from pool.domain.states import NodeState
 from pool.engine.agenda import JOBS_FIRST_S, LOOK_AGAIN_S, LOOK_AHEAD_S, Agenda
 from pool.engine.turns import Answer, Wanted
@@ -46,6 +47,36 @@ def test_that_is_over_when_nothing_was_passed_by() -> None:
         assert 1.0 == agenda.due(at(0.3), RUNNING)
         agenda.learn(Answer(passed_by=True), Wanted(jobs=1), at(0.4))
         assert 0.4 + LOOK_AGAIN_S == agenda.due(at(0.4), RUNNING)
+
+
+def test_where_others_write_too_the_next_turn_is_put_off() -> None:
+    with bench() as node:
+        node.add_worker()
+        agenda = agenda_of(node)
+        agenda.ring()
+        assert 0.1 == agenda.due(at(0.1), RUNNING), "alone it takes a job at once"
+        for _ in range(9):
+            agenda.learn(Answer(met_others=True), Wanted(jobs=1), at(0.1))
+        agenda.ring()
+        node.ledger.ended(unbegun(made_job()))
+        assert 0.1 + LONGEST_REST_S == agenda.due(at(0.1), RUNNING)
+        for _ in range(9):
+            agenda.learn(Answer(), Wanted(jobs=1), at(0.2))
+        agenda.ring()
+        assert 0.2 == agenda.due(at(0.2), RUNNING), "it is alone again"
+
+
+def test_it_is_not_while_more_jobs_wait_than_were_taken() -> None:
+    with bench() as node:
+        node.add_worker()
+        agenda = agenda_of(node)
+        agenda.ring()
+        agenda.learn(Answer(met_others=True, claimed=[made_job()]), Wanted(jobs=1), at(0.1))
+        agenda.ring()
+        assert 0.1 == agenda.due(at(0.1), RUNNING)
+        agenda.learn(Answer(met_others=True), Wanted(jobs=1), at(0.2))
+        agenda.ring()
+        assert 0.2 + 2 * FIRST_REST_S == agenda.due(at(0.2), RUNNING)
 
 
 def test_nobody_looks_again_while_all_workers_are_busy() -> None:

@@ -1,7 +1,9 @@
 """A connection of our own: short waits, whole transactions, Django's errors, the same values as Django's fields."""
 
+import time
 from contextlib import suppress
 from datetime import UTC, datetime
+from threading import Thread
 
 import pytest
 from django.db import DatabaseError, IntegrityError, OperationalError, connections
@@ -104,6 +106,24 @@ class TestLocks:
         with hasty.transaction():
             add(hasty, "b")
         assert names(alias) == {"a", "b"}
+
+    def test_of_others_that_were_met_are_told_of(self, alias, database, other_database):
+        def write_too():
+            with database.transaction():
+                add(database, "b")
+
+        database.connect()
+        thread = Thread(target=write_too)
+        with other_database.transaction():
+            add(other_database, "a")
+            thread.start()
+            while database.is_sqlite and not database.met_others and thread.is_alive():
+                time.sleep(0.001)
+        assert database.met_others == database.is_sqlite
+        thread.join()
+        assert names(alias) == {"a", "b"}
+        with database.transaction():
+            assert not database.met_others
 
 
 class TestConnection:
