@@ -1,7 +1,7 @@
 """The node's two helpers, the nursery and the clerk, as the node sees them: start, hear, notice their end.
 
-Each is a fresh Python process, because the node holds a database connection. Only the very first one, made before that,
-may be a fork of it, which need not load Django once more.
+Each is a fresh Python process, because the node holds a database connection. Only the very first ones, made before
+that, may be forks of it, which need not load Django once more.
 """
 
 import json

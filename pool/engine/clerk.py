@@ -164,7 +164,10 @@ def main(arguments: list[str]) -> None:
     setproctitle("pool: clerk")
     logs.configure("clerk")
     leave_pools()
-    Clerk(socket.socket(fileno=descriptor), node_pid, node).run()
+    control = socket.socket(fileno=descriptor)
+    # The first word is that the node is known; none comes when the database does not let it in.
+    if control.recv(1, socket.MSG_PEEK):
+        Clerk(control, node_pid, node).run()
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from pool.conf import get_config, run_dir
 from pool.domain.config import PoolConfig
 from pool.domain.errors import NotReady
 from pool.engine import linux
-from pool.engine.first_nursery import fork_nursery
+from pool.engine.first_helpers import fork_helpers
 from pool.engine.folder_lock import NodeLock
 from pool.engine.kin import new_identity
 from pool.engine.node import Node
@@ -83,12 +83,12 @@ def new_node(workers: int | None = None, lock: NodeLock | None = None, kept: Kep
     leave_pools()
     linux.raise_file_limit()
     me = new_identity(run_dir())
-    nursery = fork_nursery(slots_file(me, config), lock)
+    first = fork_helpers(slots_file(me, config), me.id, lock)
     require_schema(config.database)
     warn_of_server(config, workers or config.workers)
     spare_the_collector()
     node = Node(config, me, workers or config.workers, kept)
-    node.lock, node.staffing.first_nursery = lock, nursery
+    node.lock, node.staffing.first_nursery, node.links.first_clerk = lock, first.nursery, first.clerk
     return node
 
 

@@ -8,7 +8,7 @@ from pool.engine.ears import Ears
 from pool.engine.handle import Handle
 from pool.engine.hearing import Hearing
 from pool.engine.loss import Exit, collect_exit
-from pool.engine.messages import ClerkFact, ClerkListens, ClerkSaw
+from pool.engine.messages import NODE_IS_KNOWN, ClerkFact, ClerkListens, ClerkSaw
 from pool.engine.pipe import BrokenFrame, Closed, Pipe
 from pool.engine.reporting import Reporting
 from pool.engine.roster import Roster
@@ -42,6 +42,7 @@ class Links:
         self.hearing, self.undertaker, self.reporting = hearing, undertaker, reporting
         self.tidings = hearing.ledger.tidings
         self.clerk: Helper | None = None
+        self.first_clerk: Helper | None = None
         self.clerk_due = self.clerk_heard = 0.0
         self.death_seen = False
         self._full: set[Pipe[Any]] = set()
@@ -102,7 +103,11 @@ class Links:
         self.ears.watch(nursery.pidfd, self._nursery_ended)
 
     def _open_clerk(self, now: Now) -> None:
-        clerk = self.clerk = Helper.start("pool.engine.clerk", ClerkFact, [self.undertaker.me.id], setup=True)
+        clerk, self.first_clerk = self.first_clerk, None
+        if clerk is None:
+            clerk = Helper.start("pool.engine.clerk", ClerkFact, [self.undertaker.me.id], setup=True)
+        clerk.post(NODE_IS_KNOWN)
+        self.clerk = clerk
         self.clerk_heard = now.mono
         self.undertaker.other_children = {clerk.pid}
         self.ears.watch(clerk.sock.fileno(), self._hear_clerk)

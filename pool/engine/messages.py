@@ -199,3 +199,6 @@ class Told(msgspec.Struct, array_like=True):
 
 
 ClerkOrder = list[Told]
+
+NODE_IS_KNOWN = msgspec.msgpack.encode(list[Told]())
+"""The first word to a clerk: the database knows its node, and chores may begin. It tells of nothing."""

@@ -310,18 +310,18 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     # What is forked, and who gets a seat -----------------------------------------------
     _mutant(
-        "the first nursery keeps the folder's lock",
-        "pool/engine/first_nursery.py",
-        "keeps_not=keeps_not",
-        "keeps_not=()",
-        f"{ENGINE}test_first_nursery.py::test_it_holds_nothing_of_its_node",
+        "the first helpers keep the folder's lock",
+        "pool/engine/first_helpers.py",
+        "mark=mark, keeps_not=keeps_not",
+        "mark=mark, keeps_not=()",
+        f"{ENGINE}test_first_helpers.py::test_they_hold_nothing_of_their_node",
     ),
     _mutant(
         "the node is forked with a connection",
-        "pool/engine/first_nursery.py",
+        "pool/engine/first_helpers.py",
         "    connections.close_all()\n",
         "",
-        f"{ENGINE}test_first_nursery.py::test_it_holds_nothing_of_its_node",
+        f"{ENGINE}test_first_helpers.py::test_they_hold_nothing_of_their_node",
     ),
     _mutant(
         "shorter jobs fill the seat for which a job waits",
