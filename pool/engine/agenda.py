@@ -60,20 +60,7 @@ class Agenda:
 
     def due(self, now: Now, state: NodeState) -> float:
         """Monotonic time at which the database is needed next."""
-        if self.ledger.pending or self._fold_again:
-            return max(now.mono, self.rests_until)
-        until = [self.reporting.due_at()]
-        if self._claims(state):
-            if self._rung and self.roster.has_room():
-                return max(now.mono, self.rests_until)
-            until.append(self._poll_due)
-            if self._again_due is not None and self.roster.has_room():
-                until.append(self._again_due)
-            if self._look_ahead:
-                until.append(max(self._look_ahead_due, self._jobs_until))
-            if self._next_due is not None:
-                until.append(now.mono + self._next_due - now.wall)
-        return max(min(until), self.rests_until)
+        return max(self._soonest(now, state), self.rests_until)
 
     def wanted(self, now: Now, state: NodeState) -> Wanted:
         """What this turn asks, the report aside."""
@@ -124,6 +111,22 @@ class Agenda:
         self._rest_s = rest_after(self._rest_s, met_others=answer.met_others)
         # Jobs that wait already need not wait for more.
         self.rests_until = 0.0 if self._hungry else now.mono + self._rest_s
+
+    def _soonest(self, now: Now, state: NodeState) -> float:
+        if self.ledger.pending or self._fold_again:
+            return now.mono
+        until = [self.reporting.due_at()]
+        if self._claims(state):
+            if self._rung and self.roster.has_room():
+                return now.mono
+            until.append(self._poll_due)
+            if self._again_due is not None and self.roster.has_room():
+                until.append(self._again_due)
+            if self._look_ahead:
+                until.append(max(self._look_ahead_due, self._jobs_until))
+            if self._next_due is not None:
+                until.append(now.mono + self._next_due - now.wall)
+        return min(until)
 
     def _looks_ahead(self, now: Now) -> bool:
         """Whether it is time for what no ring tells: queues never met, scheduled jobs, ends told by other nodes."""

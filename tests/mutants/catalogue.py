@@ -243,6 +243,13 @@ MUTANTS: tuple[Mutant, ...] = (
         "if wanted.jobs and self._rung:",
         f"{ENGINE}test_agenda.py::test_it_is_not_put_off_for_ever_by_one_ring_after_the_other",
     ),
+    _mutant(
+        "a node that gives way has its turn all the same",
+        "pool/engine/node.py",
+        "if now.mono < self.agenda.rests_until:",
+        "if now.mono < self.agenda.rests_until and False:",
+        f"{ENGINE}test_giving_way.py::test_what_ends_in_a_rest_is_told_after_it",
+    ),
     # Deaths ---------------------------------------------------------------------------
     _mutant(
         "a job goes out again before its process group is dead",
