@@ -1,7 +1,8 @@
 """How many workers there should be: the rule of the autoscaler. Pure; the node measures, asks once a period and obeys.
 
 It steers by use: the share of the workers' time that jobs take. Above `up_at` there are more at once, as many as bring
-the use back to the middle between the two marks, and so many besides as work off what waits in half a minute. Below
+the use back to the middle between the two marks, and so many besides as work off what waits in half a minute: a load
+that rises counts as it was in the last second, or a period with two loads would lead to a size that fits neither. Below
 `down_at` there are fewer, but only workers that are idle go, and never so many that the load of late would bring them
 back. Between the marks nothing happens, and the size that a step chooses lies there: a load that stays makes no swing.
 """
@@ -57,6 +58,8 @@ class Load:
     """Use of the host's CPUs, 0 to 1."""
     worker_cpu: float | None = None
     """What a busy worker uses of one CPU."""
+    latest: float = 0.0
+    """What `used` was in the last second of the period: a load that rose within it shows there whole."""
     idle_s: tuple[float, ...] = ()
     """For how long each worker that is idle has been so."""
     aside: int = 0
@@ -161,4 +164,5 @@ def _needed(marks: Marks, load: Load) -> int:
     """Workers for what comes and for what waits."""
     # While a backlog is worked off all are busy, whatever comes in.
     comes = load.offered if load.waiting else max(load.offered, load.used)
+    comes += max(load.latest - load.used, 0.0)
     return math.ceil(comes / marks.middle + load.waiting * load.service_s / DRAIN_S) + load.aside

@@ -182,6 +182,7 @@ class Autoscaler:
             wait_p95_ms=self.meter.wait_p95_ms(before.at) if self.marks.wait_target_ms else None,
             cpu=psutil.cpu_percent(None) / 100,
             worker_cpu=self._worker_cpu(),
+            latest=after.latest,
             idle_s=idle_s,
             aside=aside,
             reach=wants.reach,

@@ -85,6 +85,8 @@ class Work:
     """Of those that have ended alone."""
     jobs: int
     """How many have."""
+    latest: float
+    """Workers' worth of time that jobs took between the last two snapshots."""
 
 
 class Meter:
@@ -118,8 +120,10 @@ class Meter:
 
     def work(self) -> Work:
         """What was done up to the last snapshot."""
-        last = self._samples[-1]
-        return Work(last.at, last.busy_s, self._ran_s, self.counters.executed)
+        last, before = self._samples[-1], self._samples[-2 if len(self._samples) > 1 else -1]
+        span_s = last.at - before.at
+        latest = max(last.busy_s - before.busy_s, 0.0) / span_s if span_s > 0 else 0.0
+        return Work(last.at, last.busy_s, self._ran_s, self.counters.executed, latest)
 
     def wait_p95_ms(self, since: float) -> float | None:
         """95th percentile of the wait of jobs that began after a snapshot at that time; None when none did."""

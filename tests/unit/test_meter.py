@@ -47,6 +47,17 @@ def test_first_snapshot_of_an_idle_node_knows_only_what_is_known() -> None:
     assert data["pool"]["uptime"] == 1.0
 
 
+def test_work_of_late_is_that_between_the_last_two_snapshots() -> None:
+    meter = Meter(0.0)
+    assert 0.0 == meter.work().latest
+    for at, jobs in ((1.0, 5), (2.0, 0), (4.0, 3)):
+        end(meter, jobs, run_us=100_000)
+        meter.snapshot(at, [a_worker()], STANDING)
+    work = meter.work()
+    assert (8, pytest.approx(0.8)) == (work.jobs, work.busy_s)
+    assert pytest.approx(0.15) == work.latest
+
+
 def test_snapshot_is_plain_json() -> None:
     meter = Meter(0.0)
     end(meter, 3)

@@ -30,6 +30,7 @@ loads = st.builds(
     wait_p95_ms=st.one_of(st.none(), st.floats(0, 1e9)),
     cpu=st.one_of(st.none(), st.floats(0, 1)),
     worker_cpu=st.one_of(st.none(), st.floats(0, 1)),
+    latest=st.floats(0, 128),
     idle_s=st.lists(st.floats(0, 1e6), max_size=20).map(tuple),
     aside=st.integers(0, 20),
     reach=st.integers(0, 128),
@@ -49,6 +50,12 @@ class TestUp:
 
     def test_what_waits_asks_for_more(self):
         assert size_for(Load(size=4, used=4.0, offered=4.0, waiting=600, service_s=0.5)) == 18
+
+    def test_of_a_load_that_rises_the_last_second_tells_most(self):
+        assert size_for(Load(size=8, used=6.0, offered=6.0)) == 12
+        assert size_for(Load(size=8, used=6.0, offered=6.0, latest=8.0)) == 16
+        assert size_for(Load(size=8, used=6.0, offered=7.0, waiting=1, latest=8.0)) == 18
+        assert size_for(Load(size=8, used=6.0, offered=6.0, latest=5.0)) == 12
 
     def test_a_backlog_that_is_soon_gone_asks_for_nobody(self):
         advice = advise(MARKS, Load(size=8, used=8.0, offered=2.0, waiting=100, service_s=0.5), Past(), 0.0)
@@ -209,16 +216,21 @@ class Simulation:
         idle_since: list[float] = []
         lately: deque[float] = deque(maxlen=round(self.marks.down_cooldown_s / PERIOD_S))
         while now < seconds:
-            arrived = sum(chance.random() < 0.5 for _ in range(2 * round(self.rate(now) * PERIOD_S)))
-            offered, work = arrived * self.service_s / PERIOD_S, (backlog + arrived) * self.service_s
-            used = min(work / PERIOD_S, size)
-            backlog = max(backlog + arrived - size * PERIOD_S / self.service_s, 0.0)
-            idle = max(size - math.ceil(used), 0)
+            came, used = 0, list[float]()
+            for second in range(round(PERIOD_S)):
+                arrived = sum(chance.random() < 0.5 for _ in range(2 * round(self.rate(now + second))))
+                came += arrived
+                used.append(min((backlog + arrived) * self.service_s, size))
+                backlog = max(backlog + arrived - size / self.service_s, 0.0)
+            mean, offered = sum(used) / PERIOD_S, came * self.service_s / PERIOD_S
+            idle = max(size - math.ceil(mean), 0)
             idle_since = [*idle_since, *[now] * idle][:idle]
             now += PERIOD_S
             idle_s = tuple(now - at for at in idle_since)
-            lately.append(used)
-            load = Load(size, used, offered, max(lately), round(backlog), self.service_s, idle_s=idle_s)
+            lately.append(mean)
+            load = Load(
+                size, mean, offered, max(lately), round(backlog), self.service_s, idle_s=idle_s, latest=used[-1]
+            )
             advice = advise(self.marks, load, past, now)
             if advice.size != size:
                 past = Past(now if advice.size > size else past.up_at, now)
@@ -243,13 +255,17 @@ class TestCurves:
         assert late == sorted(late, reverse=True), "at most somebody idle retires"
         assert all(erlangs / size <= 0.75 for at, size in curve.sizes if at > 120)
 
+    @pytest.mark.parametrize("phase", [0, 3])
     @pytest.mark.parametrize("seed", range(20))
-    def test_a_load_that_doubles_is_met_within_two_periods_and_one_that_halves_after_its_pause(self, seed):
-        rate = lambda at: 160.0 if 600 <= at < 1200 else 80.0  # noqa: E731
+    def test_a_load_that_doubles_is_met_within_two_periods_and_one_that_halves_after_its_pause(self, seed, phase):
+        """Also where it does so in the middle of a period, of which the first part says nothing of what comes."""
+        rate = lambda at: 160.0 if 600 + phase <= at < 1200 else 80.0  # noqa: E731
         curve = Simulation(rate, 0.05, seed=seed)
         curve.run(2400)
         size_at = dict(curve.sizes)
         assert 8 / size_at[600 + 2 * PERIOD_S] <= 0.7
+        met = size_at[600 + 2 * PERIOD_S]
+        assert all(size <= met for at, size in curve.sizes if 600 < at <= 1200), "nothing was left to a later step"
         assert size_at[2400] < size_at[1200]
         assert curve.swings() <= 1
 
