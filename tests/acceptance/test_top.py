@@ -139,6 +139,28 @@ def _send(terminal: Terminal, number: int) -> None:
     os.kill(terminal.pid, number)
 
 
+CLOSED = """
+import os, sys, time
+from pool.management.top.screen import Screen
+from pool.management.top.signals import Signals
+with Signals() as signals, Screen(sys.stdin, sys.stdout, colour=True) as screen:
+    screen.draw("a picture")
+    while not os.path.exists("closed"):
+        time.sleep(0.01)
+    screen.draw("a picture for nobody")
+    sys.exit(0 if screen.wait(signals, 60.0) is None else "The terminal is not gone.")
+"""
+
+
+def test_a_terminal_that_is_closed_while_a_picture_is_drawn_is_no_error(idle):
+    environment = idle.environment | {"PYTHONPATH": str(ROOT)}
+    with Terminal([sys.executable, "-c", CLOSED], environment, idle.folder) as terminal:
+        terminal.wait_until_shown("a picture")
+        terminal.hang_up()
+        (idle.folder / "closed").touch()
+        assert 0 == terminal.wait()
+
+
 BROKEN = """
 import os, sys
 from pool.management.top.screen import Screen

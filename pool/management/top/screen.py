@@ -4,6 +4,7 @@ What goes to stderr meanwhile would spoil the picture: it is kept, and told afte
 picture is sent as one update, which terminals that know the mark for it show at once.
 """
 
+import errno
 import os
 import select
 import sys
@@ -41,6 +42,7 @@ class Screen:
         )
         self._parser = Parser()
         self._size = (0, 0)
+        self._is_gone = False
         self._opened = ExitStack()
 
     @property
@@ -74,21 +76,28 @@ class Screen:
         self._opened.close()
 
     def draw(self, picture: RenderableType) -> None:
-        """Show a picture of the size that `size` told last."""
-        self._out.write(BEGIN)
-        if self.size != self._size:
-            self._size = self.size
-            self._console.size = self._size
-            self._console.control(Control.clear())
-        self._live.update(picture, refresh=True)
-        self._out.write(END)
-        self._out.flush()
+        """Show a picture of the size that `size` told last. That the terminal is gone, `wait` tells."""
+        try:
+            self._out.write(BEGIN)
+            if self.size != self._size:
+                self._size = self.size
+                self._console.size = self._size
+                self._console.control(Control.clear())
+            self._live.update(picture, refresh=True)
+            self._out.write(END)
+            self._out.flush()
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+            self._is_gone = True
 
     def wait(self, also: Signals, limit_s: float) -> list[str] | None:
         """Sleep until a key is pressed, there is something else to hear, or the time is over.
 
         Give the keys; None when the terminal is gone.
         """
+        if self._is_gone:
+            return None
         limit_s = min(limit_s, ESCAPE_S) if self._parser.is_waiting else limit_s
         readable, _, _ = select.select([self._in, also.fileno()], [], [], max(limit_s, 0.0))
         if self._in not in readable:
