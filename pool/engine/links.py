@@ -1,5 +1,6 @@
 """The node's links to its workers and helpers: which descriptor belongs to whom, and what happens when it speaks."""
 
+from functools import partial
 from typing import Any
 
 from pool.engine.children import Helper
@@ -179,8 +180,7 @@ class Links:
     def _bury(self, handle: Handle, now: Now) -> None:
         for descriptor in (handle.main.fileno(), handle.side.fileno(), handle.pidfd):
             self.ears.forget(descriptor)
-        last_row = self.reporting.last_row(handle, now, handle.retiring or handle.death_reason)
-        self.undertaker.bury(handle, now, last_row)
+        self.undertaker.bury(handle, now, partial(self.reporting.last_row, handle, now))
         self.death_seen = True
 
     def _turn_from(self, helper: Helper | None) -> None:

@@ -112,10 +112,10 @@ class _Scene:
 def _look_at_scene(handle: Handle, how: Exit, now_ns: int, *, starved: bool) -> _Scene:
     shared = handle.slot.words
     step = shared[words.STEP]
-    forced = any(end.stage >= Stage.TERM for end in handle.ends.values())
+    forced = _is_forced(handle)
     blocking = step and now_ns - shared[words.STEP_AT] > BLOCKING_S * 1e9
     by_itself = how.signal not in FROM_OUTSIDE and not shared[words.THREADS] and not handle.death_reason
-    return _Scene(_why(handle, how, starved=starved), forced, step if blocking else 0, step if by_itself else 0)
+    return _Scene(why_lost(handle, how, starved=starved), forced, step if blocking else 0, step if by_itself else 0)
 
 
 def _judge(handle: Handle, held: Held, how: Exit, scene: _Scene, *, alone: bool) -> Loss:
@@ -134,7 +134,27 @@ def _judge(handle: Handle, held: Held, how: Exit, scene: _Scene, *, alone: bool)
     return Loss(held, Outcome.INTERRUPTED, failure(WorkerLost, sentence), suspect=True)
 
 
-def _why(handle: Handle, how: Exit, *, starved: bool) -> str:
+def _is_forced(handle: Handle) -> bool:
+    return any(end.stage >= Stage.TERM for end in handle.ends.values())
+
+
+def why_ended(handle: Handle, how: Exit, *, starved: bool) -> str:
+    """What is told of a worker that has ended: why it was asked to leave, or why it was lost."""
+    if is_planned(handle, how):
+        return handle.retiring
+    if handle.death_reason:
+        return handle.death_reason
+    if _is_forced(handle):
+        return f"its job did not end when asked ({how})"
+    return why_lost(handle, how, starved=starved) if handle.held else str(how)
+
+
+def is_planned(handle: Handle, how: Exit) -> bool:
+    """Whether it was asked to leave, and did."""
+    return handle.left and how.code == 0
+
+
+def why_lost(handle: Handle, how: Exit, *, starved: bool) -> str:
     if how.code == 0:
         return "exit code 0 without a result"
     if starved and how.signal == signal.SIGKILL and not handle.death_reason:

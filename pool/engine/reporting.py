@@ -124,6 +124,7 @@ class Reporting:
         )
 
     def last_row(self, handle: Handle, now: Now, reason: str) -> WorkerRow:
+        """The row of a worker that has ended."""
         row = self.row(handle, now)
         return WorkerRow(
             row.id, row.slot, row.pid, row.kind, WorkerState.TERMINATED, False, "[]", row.jobs_completed,

@@ -1,6 +1,6 @@
 """Buries workers: hears their last words, gives their jobs back, sweeps what they left."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from pool import failpoints
@@ -21,11 +21,13 @@ from pool.engine.loss import (
     Grave,
     Loss,
     collect_exit,
+    is_planned,
     judge_losses,
     last_output,
     orphans,
     split_jobs,
     sweep_orphans,
+    why_ended,
 )
 from pool.engine.meter import Meter
 from pool.engine.roster import Roster
@@ -63,8 +65,11 @@ class Undertaker:
         """Whether it must look again soon."""
         return bool(self.graves) or self.orphans_possible
 
-    def bury(self, handle: Handle, now: Now, last_row: WorkerRow | None) -> None:
-        """The worker's process has ended, or its sockets have and it never got a pid."""
+    def bury(self, handle: Handle, now: Now, last_row: Callable[[str], WorkerRow]) -> None:
+        """The worker's process has ended, or its sockets have and it never got a pid.
+
+        `last_row` makes its last row from why it ended, when its last words have been heard.
+        """
         failpoints.hit("on_burial")
         handle.kill("")
         how = collect_exit(handle.pidfd) if handle.pidfd >= 0 else Exit(None, None)
@@ -79,7 +84,8 @@ class Undertaker:
             at = now.wall
             self.ledger.pending.say(Said(held.job.id, held.job.epoch, at, "stderr", output) for held in begun)
         endings = _endings(handle, losses, output, now)
-        self._tell(handle, how, endings, now, last_row)
+        self.ended_workers.append(last_row(why_ended(handle, how, starved=starved)))
+        self._tell(handle, how, endings, now)
         self.staffing.gone(handle, now.mono)
         self.roster.remove(handle)
         handle.slot.words[words.PID] = 0
@@ -124,13 +130,10 @@ class Undertaker:
                 for ending in grave.endings:
                     self.ledger.ended(ending)
 
-    def _tell(self, handle: Handle, how: Exit, endings: list[Ended], now: Now, row: WorkerRow | None) -> None:
-        tidings, planned = self.ledger.tidings, handle.left and how.code == 0
-        reason = handle.retiring if planned else f"{how}{f' ({handle.death_reason})' if handle.death_reason else ''}"
-        if row is not None:
-            self.ended_workers.append(row)
-        if planned:
-            tidings.tell("worker.stopped", now.wall, handle.worker, {"reason": reason})
+    def _tell(self, handle: Handle, how: Exit, endings: list[Ended], now: Now) -> None:
+        tidings = self.ledger.tidings
+        if is_planned(handle, how):
+            tidings.tell("worker.stopped", now.wall, handle.worker, {"reason": handle.retiring})
             return
         self.meter.counters.lost += 1
         facts: dict[str, Any] = {"how": str(how), "code": how.code, "signal": how.signal}

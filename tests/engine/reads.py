@@ -114,6 +114,12 @@ def pool_status() -> dict[str, Any]:
     return status.pool_status()
 
 
+def ended_workers() -> list[dict[str, Any]]:
+    from pool.store import status
+
+    return status.ended_workers()
+
+
 def operate(verb: str, *args: Any) -> Any:
     """One of the operator's verbs of `pool.store.operate`."""
     from pool.store import operate as verbs

@@ -1,43 +1,14 @@
 """The pool's events as Django signals: sent in the clerk for what its node does, and harmed by no receiver."""
 
-import json
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
 from pool.domain.events import EVENTS
 from tests.engine.engine_site import EngineSite, helper_pid, kill, worker_pids
+from tests.engine.listening.site import Listening
 
 ENVELOPE = {"type", "at", "job", "node", "worker", "data", "level", "text"}
-
-
-class Listening(EngineSite):
-    """A site with an app that listens to everything."""
-
-    def __init__(self, database: str) -> None:
-        apps = {"POOLSITE_APPS": "tests.zoo,tests.engine.listening", "POOL_LOG_LEVEL": "WARNING"}
-        super().__init__(database, **apps)
-        self.environment["HEARD"] = self.path("heard")
-        (self.folder / "heard").touch()
-
-    def heard(self, name: str = "", job: str | None = None) -> list[dict[str, Any]]:
-        with open(self.environment["HEARD"]) as lines:
-            found = [json.loads(line) for line in lines.read().splitlines(keepends=False) if line.endswith("}")]
-        return [one for one in found if name in ("", one["type"]) and job in (None, one["job"])]
-
-    def wait_until_heard(self, name: str, job: str | None = None) -> dict[str, Any]:
-        found = self.wait_until(lambda: self.heard(name, job), f"{name} to be heard")
-        return found[0]  # type: ignore[no-any-return]
-
-    def names(self, job: str) -> list[str]:
-        return [one["type"] for one in self.heard(job=job)]
-
-    def start_heard_node(self) -> Any:
-        """A node whose clerk has told that it listens: each worker beats every second, and that is heard."""
-        node = self.start_node(workers=1)
-        self.wait_until_heard("worker.heartbeat")
-        return node
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
@@ -73,6 +44,10 @@ def test_failures_say_whether_there_will_be_another_try(listening: Listening) ->
     dead = listening.enqueue("raises", "no way")
     listening.wait_until_heard("job.dead", dead)
     (failed,) = listening.heard("job.failed", dead)
+    (told,) = listening.heard("job.dead", dead)
+    assert ("tests.zoo.tasks.raises", "builtins.ValueError", "no way") == tuple(
+        told["data"][name] for name in ("task", "error", "message")
+    )
     assert (False, "builtins.ValueError", "no way") == tuple(
         failed["data"][name] for name in ("will_retry", "error", "message")
     )
@@ -82,6 +57,8 @@ def test_steps_progress_and_output_are_told_while_they_happen(listening: Listeni
     job = listening.enqueue("progresses", listening.path("go"))
     listening.wait_until_heard("job.progress", job)
     assert [] == listening.heard("job.completed", job)
+    first = listening.heard("job.progress", job)[0]["data"]
+    assert (0.25, "a quarter") == (first["fraction"], first["message"])
     listening.touch("go")
     listening.wait_until_heard("job.completed", job)
     told = listening.enqueue("tells", "my line")

@@ -12,6 +12,7 @@ from pool.engine.hearing import Hearing
 from pool.engine.kin import GROUP_LIMIT_S
 from pool.engine.messages import JobDone, JobFailed
 from pool.engine.meter import Meter
+from pool.engine.reporting import Reporting
 from pool.engine.staffing import Staffing
 from pool.engine.undertaker import Undertaker
 from pool.engine.whereabouts import Whereabouts
@@ -50,6 +51,12 @@ def group(undertaker: Undertaker) -> Iterator[subprocess.Popen[bytes]]:
     process.wait()
 
 
+def bury(undertaker: Undertaker, worker: ScriptedWorker) -> None:
+    staffing, ledger, meter = undertaker.staffing, undertaker.ledger, undertaker.meter
+    reporting = Reporting(undertaker.roster, staffing, ledger, meter, staffing.config)
+    undertaker.bury(worker.handle, NOW, lambda reason: reporting.last_row(worker.handle, NOW, reason))
+
+
 def rulings(node: Bench) -> list[tuple[str, Outcome, JobStatus]]:
     return [(ended.job.id, ended.outcome, verdict.status) for ended, verdict in node.ledger.pending.rulings]
 
@@ -68,24 +75,26 @@ def test_ending_that_was_sent_before_the_death_counts(node: Bench, undertaker: U
     worker.main.send(JobDone(1, 1, 2, 3, "42"))
     worker.main.send(JobFailed(2, 1, 2, 3, "error", "E", "m", "t", False, False))
     worker.begin(3, 49.0)
-    undertaker.bury(worker.handle, NOW, None)
+    bury(undertaker, worker)
     assert [
         (done, Outcome.SUCCEEDED, JobStatus.COMPLETED),
         (failed, Outcome.ERROR, JobStatus.FAILED),
         (running, Outcome.CRASHED, JobStatus.PENDING),
     ] == rulings(node)
+    [row] = undertaker.ended_workers
+    assert (1, 1, NOW.wall) == (row.jobs_completed, row.jobs_failed, row.ended_at)
 
 
 def test_half_an_ending_counts_for_nothing(node: Bench, undertaker: Undertaker) -> None:
     worker, (job,) = holding(node, 1)
     worker.main.sock.send(b"\xff\x00\x00\x00half of it")
-    undertaker.bury(worker.handle, NOW, None)
+    bury(undertaker, worker)
     assert [(job, Outcome.CRASHED, JobStatus.PENDING)] == rulings(node)
 
 
 def test_jobs_it_had_not_begun_go_to_others_as_they_are(node: Bench, undertaker: Undertaker) -> None:
     worker, (begun, *others) = holding(node, 3)
-    undertaker.bury(worker.handle, NOW, None)
+    bury(undertaker, worker)
     assert [begun] == [job for job, _, _ in rulings(node)]
     assert others == [job.id for job in node.dispatch.ready]
     assert 0 == len(node.roster)
@@ -96,7 +105,7 @@ def test_job_waits_until_its_process_group_is_dead(
 ) -> None:
     worker, (job,) = holding(node, 1)
     worker.handle.pid = group.pid
-    undertaker.bury(worker.handle, NOW, None)
+    bury(undertaker, worker)
     undertaker.tend(at(51.0))
     assert [] == rulings(node)
     group.kill()
@@ -112,7 +121,7 @@ def test_group_that_cannot_die_holds_up_its_job_for_a_minute(
 ) -> None:
     worker, (job,) = holding(node, 1)
     worker.handle.pid = group.pid
-    undertaker.bury(worker.handle, NOW, None)
+    bury(undertaker, worker)
     undertaker.tend(at(50.0 + GROUP_LIMIT_S))
     assert [] == rulings(node)
     undertaker.tend(at(50.1 + GROUP_LIMIT_S))
