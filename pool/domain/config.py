@@ -176,7 +176,12 @@ class PoolConfig:
     claim_batch: int = setting(1000, "jobs", "Most jobs claimed in one transaction.", 1, 10_000)
 
     # Health
-    beat_s: float = seconds(1.0, "How often a worker and a node show that they live.", 0.05, 60)
+    beat_s: float = seconds(
+        1.0,
+        "How often a busy worker and a node show that they live; an idle worker does 2.5 times less often.",
+        0.05,
+        60,
+    )
     unhealthy_after_s: float = seconds(5.0, "A worker silent for so long is UNHEALTHY and gets no job.", 0.1, 3600)
     replace_after_s: float = seconds(10.0, "A worker silent for so long is replaced.", 0.1, 3600)
     lease_s: float = seconds(30.0, "A node silent for so long loses its jobs to the others.", 0.2, 3600)

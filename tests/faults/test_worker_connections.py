@@ -50,7 +50,7 @@ def test_pool_of_connections_costs_no_worker(on_postgres: EngineSite) -> None:
     spoke = ask(site)
     assert len(spoke) == len({worker for worker, _ in spoke}) <= 2
     assert workers == set(site.wait_for_pids(node, 2))
-    assert "worker.tainted" not in node.said()
+    assert "worker.error" not in node.said()
     # Each worker, the node, the clerk and who asks have one; the clerk has a second one while it looks for alerts.
     site.wait_until(lambda: site.do(elsewhere.connections) <= 5, "no more connections than that")
 
