@@ -320,6 +320,7 @@ def test_a_node_whose_tasks_cannot_be_loaded_is_not_started(site):
     (site.folder / "broken_tasks.py").write_text("raise RuntimeError('not today')\n")
     done = site.pool("start", PYTHONPATH=str(site.folder), POOL_TASK_MODULES="broken_tasks")
     assert "The node cannot work. The tasks cannot be loaded: RuntimeError: not today" in sentence(done)
+    assert 1 == done.returncode
     site.wait_until_empty()
 
 
@@ -337,11 +338,12 @@ def test_a_node_reads_jobs_that_were_there_before_it(site):
 
 
 def test_on_postgresql_the_verbs_work_as_well():
-    with Site("postgresql") as site:
-        assert 2 == site.facts("start", "--workers", 2)["workers"]
+    with Site("postgresql", POOL_WORKERS="3") as site:
+        assert 3 == site.facts("start")["workers"]
         assert 3 == site.facts("submit", f"{ZOO}adds", "[1, 2]", "--wait")["result"]
         assert 1 == len(site.facts("jobs")["results"])
-        assert "healthy" == site.facts("status")["health"]["status"]
+        status = site.facts("status")
+        assert ("healthy", 3) == (status["health"]["status"], len(status["workers"]))
         assert {"removed": 0} == site.facts("prune")
         assert {"asked": 1, "stopped": 1} == site.facts("stop")
         site.wait_until_empty()

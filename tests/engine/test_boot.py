@@ -136,10 +136,18 @@ def test_workers_that_die_at_birth_are_not_born_in_a_hurry(site: EngineSite, dep
     assert len(site.events("worker.exited")) - births < 20
     assert share < IDLE_SHARE
     assert ("PENDING", 0) == tuple(site.job(job)[key] for key in ("status", "attempts"))
+    [told] = site.events("worker.start_failed")
+    assert why in told["data"]["problem"]
+    assert told["data"]["slot"] in (0, 1)
+    site.wait_until(lambda: "restart_budget" in alerts_of(site), "an alert")
     faulty.become("")
     node.send(signal.SIGHUP)
     assert ("COMPLETED", 1) == tuple(site.wait_for_job(job)[key] for key in ("status", "attempts"))
     faulty.wait_until_well()
+
+
+def alerts_of(site: EngineSite) -> list[str]:
+    return [alert["name"] for alert in site.figures()["health"]["alerts"]]
 
 
 def test_node_with_too_few_descriptors_works_with_fewer_workers(site: EngineSite) -> None:

@@ -1,12 +1,18 @@
 """A node at work: tenants take turns, limits of queues and keys hold, and what they held back starts when it may."""
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pool.domain.config import PoolConfig
+from pool.domain.fairness import Shares
 from pool.domain.states import NodeState
 from pool.engine.agenda import LOOK_AHEAD_S
+from pool.engine.kin import new_identity
+from pool.engine.parts import Parts
 from pool.engine.turns import Answer, Wanted
 from tests.engine import reads
 from tests.engine.benches import at, bench, made_job
@@ -58,6 +64,34 @@ def test_the_time_of_what_was_put_off_is_looked_up() -> None:
         agenda.learn(Answer(delayed=True), Wanted(jobs=1), at(0.1))
         assert agenda.due(at(0.1), RUNNING) <= 0.1 + LOOK_AHEAD_S
         assert agenda.wanted(at(0.1 + LOOK_AHEAD_S), RUNNING).discover
+
+
+# What it goes by -------------------------------------------------------------------
+
+
+@pytest.fixture
+def parts(tmp_path: Path) -> Iterator[Parts]:
+    """Those of a node that has not begun, with settings of its own."""
+    variables = {
+        "POOL_STARVATION_AFTER_S": "7",
+        "POOL_STARVATION_SHARE": "0.5",
+        "POOL_BACKOFF_BASE_S": "3",
+        "POOL_BACKOFF_FACTOR": "4",
+        "POOL_BACKOFF_CAP_S": "50",
+        "POOL_BACKOFF_JITTER": "0",
+    }
+    made = Parts(PoolConfig.from_mapping({}, variables), new_identity(tmp_path), 1)
+    yield made
+    made.ears.close()
+    made.bell.close()
+    os.close(made.slots._descriptor)
+    made.slots._memory.close()
+
+
+def test_a_node_shares_and_waits_by_its_settings(parts: Parts) -> None:
+    assert Shares(7.0, 0.5) == parts.ledger.shares
+    for backoff in (parts.ledger.backoff, parts.kin.backoff):
+        assert [3.0, 12.0, 48.0, 50.0] == [backoff.delay_s(number) for number in (1, 2, 3, 4)]
 
 
 # Real nodes ------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from time import monotonic
 
 import pytest
 
+from pool.domain.event_words import in_words
 from pool.domain.states import JobStatus
 from pool.engine.kin import Kin, new_identity
 from pool.engine.slot import Slots
@@ -60,7 +61,9 @@ def test_all_jobs_of_a_killed_node_come_back(
     claim_as(database, dead.id, most=BATCH + 5)
     assert BATCH + 5 == rescue(alias, tmp_path)
     assert {S.PENDING} == set(Job.objects.using(alias).values_list("status", flat=True))
-    assert 1 == PoolEvent.objects.using(alias).filter(name="node.lost").count()
+    [lost] = PoolEvent.objects.using(alias).filter(name="node.lost")
+    assert (dead.id, {"jobs": BATCH + 5}) == (lost.node, lost.data)
+    assert f"Node lost; {BATCH + 5} of its jobs given back." == in_words(lost.name, lost.actor, lost.data)
     assert not presence.slots_path(dead.run_dir, dead.id).exists()
     assert_counted(alias)
 

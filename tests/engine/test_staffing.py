@@ -150,6 +150,18 @@ def test_problem_is_over_when_all_workers_have_stayed(bench: Bench) -> None:
     assert not bench.staffing.problem
 
 
+def test_of_what_is_too_much_the_newest_idle_worker_goes_first(bench: Bench) -> None:
+    oldest, newest, middle = (bench.add_worker(WorkerState.IDLE, START + age) for age in (0, 2, 1))
+    busy = bench.add_worker(WorkerState.BUSY, START + 3)
+    gone = []
+    for wanted in (3, 2, 1):
+        bench.staffing.wanted = wanted
+        bench.staffing.dismiss()
+        gone.append([handle for handle in bench.roster if handle.retiring])
+    assert [[newest], [newest, middle], [oldest, newest, middle]] == gone
+    assert [busy] == bench.roster.staying()
+
+
 def test_memory_is_judged_without_what_the_worker_began_with(bench: Bench) -> None:
     handle = bench.add_worker(WorkerState.IDLE)
     handle.rss, handle.rss_at_start = 900 * MB, 800 * MB

@@ -1,5 +1,6 @@
 """PoolConfig: what is allowed, what each wrong value is told, and where values come from."""
 
+import os
 import tempfile
 from collections.abc import Iterator
 from dataclasses import FrozenInstanceError
@@ -134,6 +135,7 @@ def test_no_limit_contradicts_nothing():
         ({"workers": 16}, 4, (16, 2, 16)),
         ({"max_workers": 4}, 64, (4, 2, 4)),
         ({"max_workers": 1}, 64, (1, 1, 1)),
+        ({"min_workers": 1}, 1, (2, 1, 8)),
         ({"min_workers": 20}, 4, (20, 20, 20)),
         ({"preset": "high-throughput"}, 4, (4, 4, 8)),
         ({"preset": "high-throughput"}, 1, (2, 2, 2)),
@@ -245,13 +247,38 @@ def test_the_settings_of_the_project_are_read_anew_when_they_change():
 
 
 @pytest.fixture
-def folder(monkeypatch) -> Iterator[Path]:
-    """A folder with a short path. Whatever a test says in the environment counts from the next reading on."""
-    monkeypatch.delenv("POOL_RUN_DIR", raising=False)
+def environment(monkeypatch) -> Iterator[pytest.MonkeyPatch]:
+    """Whatever a test says in the environment counts from the next reading on."""
     conf.get_config.cache_clear()
+    yield monkeypatch
+    conf.get_config.cache_clear()
+
+
+@pytest.mark.parametrize(("cpus", "variables", "workers"), [(1, {}, 2), (6, {}, 6), (6, {"POOL_WORKERS": "3"}, 3)])
+def test_there_is_a_worker_for_each_cpu_unless_a_number_is_set(environment, cpus, variables, workers):
+    environment.delenv("POOL_WORKERS", raising=False)
+    for name, value in variables.items():
+        environment.setenv(name, value)
+    environment.setattr(os, "sched_getaffinity", lambda _pid: set(range(cpus)))
+    with override_settings(POOL={}):
+        assert workers == conf.get_config().workers
+
+
+def test_cpus_are_those_that_this_process_may_use(monkeypatch):
+    monkeypatch.setattr(os, "cpu_count", lambda: 64)
+    assert len(os.sched_getaffinity(0)) == conf.cpu_count()
+    monkeypatch.delattr(os, "sched_getaffinity")
+    assert 64 == conf.cpu_count()
+    monkeypatch.setattr(os, "cpu_count", lambda: None)
+    assert 1 == conf.cpu_count()
+
+
+@pytest.fixture
+def folder(environment) -> Iterator[Path]:
+    """A folder with a short path."""
+    environment.delenv("POOL_RUN_DIR", raising=False)
     with tempfile.TemporaryDirectory(prefix="pool-") as path:
         yield Path(path)
-    conf.get_config.cache_clear()
 
 
 def test_the_run_folder_is_made_for_its_owner_alone(folder):

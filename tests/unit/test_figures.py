@@ -5,6 +5,7 @@ from typing import Any
 
 from pool.domain.figures import NodeFigures, QueueView, pool_figures
 from pool.domain.histogram import percentiles
+from pool.domain.states import WorkerState
 from pool.engine.meter import Meter, Resources, Standing
 from tests.unit.test_meter import a_worker
 
@@ -58,13 +59,15 @@ def missing(expected: dict[str, Any], found: Any, path: str = "") -> list[str]:
     return gone
 
 
-def a_node(name: str = "n1", waits: tuple[int, ...] = (1000,), **more: Any) -> NodeFigures:
+def a_node(
+    name: str = "n1", waits: tuple[int, ...] = (1000,), second: WorkerState = WorkerState.IDLE, **more: Any
+) -> NodeFigures:
     meter = Meter(0.0)
     for wait in waits:
         meter.ended("default", "t", wait, 2000, wait + 2000, 50)
     meter.counters.spawned = 2
     standing = Standing(size=2, min=2, max=8, **more)
-    data, _ = meter.snapshot(10.0, [a_worker(0), a_worker(1)], standing)
+    data, _ = meter.snapshot(10.0, [a_worker(0), a_worker(1, second)], standing)
     return NodeFigures(name, NOW, data)
 
 
@@ -151,6 +154,23 @@ def test_problem_of_a_node_becomes_an_alert() -> None:
         "since": None,
         "muted": False,
     }
+
+
+def test_unhealthy_worker_of_a_node_becomes_an_alert() -> None:
+    figures = pool_figures(NOW, [a_node(second=WorkerState.UNHEALTHY)], {}, {})
+    assert figures["pool"]["workers"] == {"total": 2, "active": 0, "idle": 1, "unhealthy": 1}
+    assert (figures["health"]["status"], figures["health"]["capacity"]) == ("degraded", 0.5)
+    told = [(alert["name"], alert["level"], alert["message"]) for alert in figures["health"]["alerts"]]
+    assert told == [("unhealthy_workers", "warning", "1 of 2 workers is unhealthy.")]
+
+
+def test_memory_of_the_hosts_above_four_fifths_becomes_an_alert() -> None:
+    def alerts(memory: float) -> list[tuple[str, str]]:
+        health = pool_figures(NOW, [a_node(resources=Resources(memory=memory))], {}, {})["health"]
+        return [(alert["name"], alert["message"]) for alert in health["alerts"]]
+
+    assert alerts(0.80) == []
+    assert alerts(0.81) == [("memory", "81% of the host's memory is in use.")]
 
 
 def test_half_written_snapshot_breaks_nothing() -> None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from pool.domain.health import STUCK_AFTER_S, Condition, Health, Level, Status, assess
 from pool.domain.held import HANDED_ON_S, Line, line
+from pool.engine.clerk import ALERTS_EVERY_S
 
 
 def names(health: Health) -> list[str]:
@@ -70,8 +71,18 @@ def test_notices_change_no_status() -> None:
     assert health.alerts[1].message == "Queue 'mail' is paused; 2 jobs wait in it."
 
 
+def test_memory_is_told_of_above_four_fifths() -> None:
+    calm = Condition(nodes=1, size=1, workers=1, unhealthy=0)
+    assert names(assess(replace(calm, memory=0.8))) == []
+    assert names(assess(replace(calm, memory=0.8001))) == ["memory"]
+
+
 def test_memory_nearly_full_degrades() -> None:
     assert assess(Condition(nodes=1, size=1, workers=1, unhealthy=0, memory=0.95)).status is Status.DEGRADED
+
+
+def test_somebody_looks_for_alerts_every_ten_seconds_at_the_least() -> None:
+    assert ALERTS_EVERY_S <= 10
 
 
 def waiting(seconds: float, *, is_idle: bool) -> Health:

@@ -290,6 +290,13 @@ class TestStrategies:
         routed("capability-based", [Call("t", LONG)], places)
         assert [[], [0]] == [place.taken for place in places]
 
+    @pytest.mark.parametrize("exploration", [0.0, 1.0])
+    @pytest.mark.parametrize("strategy", sorted(STRATEGIES))
+    def test_while_nothing_is_known_what_requires_a_place_gets_the_first_of_equal_ones(self, strategy, exploration):
+        places = [of_kind(0, "compute"), *(of_kind(key, "compute", offers=frozenset({"gpu"})) for key in (1, 2, 3))]
+        Router(strategy, Memory(exploration)).route([Call("t", requires=frozenset({"gpu"}))], places, HERE)
+        assert [[], [0], [], []] == [place.taken for place in places]
+
     def test_predictive_learns_which_kind_is_faster(self):
         memory = Memory(0.0)
         for _ in range(20):

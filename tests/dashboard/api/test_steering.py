@@ -94,6 +94,12 @@ def test_pool_is_scaled_to_a_number_or_by_one(api: Api, node: Node) -> None:
     assert node.scale_held_until is None
 
 
+def test_pool_is_scaled_by_some_more(api: Api, node: Node) -> None:
+    assert api.post("pool/scale", {"by": 2}).json() == {"size": 4, "before": 2, "held_s": 600.0}
+    node.refresh_from_db()
+    assert node.wanted == 4
+
+
 @pytest.mark.parametrize(
     ("body", "field"),
     [

@@ -1,11 +1,15 @@
 """What a viewer is told next, wherever it is."""
 
+import asyncio
 import json
 from uuid import uuid4
 
 import pytest
 
+from dashboard.feed import Feed
+from dashboard.sockets.rights import Ticket
 from dashboard.sockets.topics import SNAPSHOTS_KEPT, JobTopic, Place, PoolTopic
+from dashboard.sockets.viewer import Viewer
 from pool.store import watched
 from pool.store.watched import JobNews
 
@@ -210,3 +214,31 @@ class TestJob:
 
 def test_as_many_pieces_are_kept_as_are_read():
     assert watched.MOST_PIECES == JobTopic("group")._pieces.maxlen
+
+
+async def unheard(message):
+    """The socket of somebody to whom nothing is told yet."""
+
+
+async def joined(feed, key):
+    """A viewer of this job, or of the pool."""
+    viewer = Viewer(key, Ticket("session", 1), await feed.layer.new_channel(), Place(), unheard)
+    await feed.join(viewer)
+    return viewer
+
+
+def test_a_job_is_dropped_with_its_last_viewer_while_others_watch_something_else():
+    async def watch():
+        feed, job, other = Feed(), uuid4(), uuid4()
+        viewers = [await joined(feed, key) for key in (job, job, other, None)]
+        await feed.leave(viewers[0])
+        assert {job, other} == feed._wants().jobs
+        await feed.leave(viewers[1])
+        assert {other} == feed._wants().jobs
+        assert feed._wants().pool
+        assert {f"job.{other.hex}", "pool"} == set(feed.layer.groups)
+        await feed.leave(viewers[3])
+        assert (False, {other}) == (feed._wants().pool, feed._wants().jobs)
+        await feed.leave(viewers[2])
+
+    asyncio.run(watch())
