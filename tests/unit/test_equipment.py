@@ -4,6 +4,7 @@ import asyncio
 import os
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from pool.engine.equipment import Buffers, Cache, Equipment, Files, Http, SharedBlocks
 from pool.engine.equipment.shared import FOLDER, remove_blocks
 
-KB = 1024
+KB, MB = 2**10, 2**20
 
 
 class TestBuffers:
@@ -69,6 +70,17 @@ class TestCache:
         cache.set("a", 1)
         assert None is cache.get("a")
 
+    def test_a_workers_own_keeps_a_thousand_values_for_five_minutes(self):
+        cache = Equipment().cache
+        for number in range(1001):
+            cache.set(number, number)
+        assert (1000, None, 1000) == (len(cache), cache.get(0), cache.get(1000))
+        now = cache._values.timer()
+        cache._values.expire(now + 290)
+        assert 1000 == len(cache)
+        cache._values.expire(now + 300)
+        assert 0 == len(cache)
+
     def test_half_of_it_goes_when_memory_is_short(self):
         cache = Cache()
         for number in range(100):
@@ -101,6 +113,30 @@ class TestFiles:
         with pytest.raises(OSError, match="Bad file"):
             os.fstat(first)
         files.close()
+
+    @pytest.mark.parametrize(("size", "asked_for"), [(0, 0), (10, 1), (4 * MB, 32), (11 * MB, 80)])
+    def test_beginning_is_fetched_ahead_in_small_pieces(self, tmp_path, monkeypatch, size, asked_for):
+        asked, advise = [], os.posix_fadvise
+        monkeypatch.setattr(os, "posix_fadvise", lambda *what: asked.append(what) or advise(*what))
+        path, files = tmp_path / "a", Files()
+        path.touch()
+        os.truncate(path, size)
+        with files.reading(path) as descriptor:
+            pieces = [(descriptor, number * 128 * KB, 128 * KB, os.POSIX_FADV_WILLNEED) for number in range(asked_for)]
+            assert pieces == asked
+        files.close()
+
+    def test_no_more_of_a_large_file_is_in_memory_than_was_asked_for(self, tmp_path):
+        path, files = tmp_path / "large", Files()
+        path.touch()
+        os.truncate(path, 64 * MB)
+        tracemalloc.start()
+        try:
+            assert KB == len(files.read(path, KB, 32 * MB))
+            assert tracemalloc.get_traced_memory()[1] < MB
+        finally:
+            tracemalloc.stop()
+            files.close()
 
     def test_missing_file_is_the_jobs_error(self, tmp_path):
         with pytest.raises(FileNotFoundError):
