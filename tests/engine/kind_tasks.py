@@ -278,3 +278,71 @@ def marks_process() -> dict[str, Any]:
     first = not hasattr(sys, "pool_test_was_here")
     sys.pool_test_was_here = True  # type: ignore[attr-defined]
     return {"pid": os.getpid(), "first": first}
+
+
+# What a kind keeps and frees ---------------------------------------------------
+
+
+class Waste:
+    """Touches a file when it is collected; it refers to itself, so only the collector finds it."""
+
+    def __init__(self, path: str) -> None:
+        self.path, self.itself = path, self
+
+    def __del__(self) -> None:
+        Path(self.path).touch()
+
+
+@task
+def leaves_waste(path: str) -> bool:
+    """Leave waste behind, then make so much else that a collector at work would have passed by; whether one has."""
+    Waste(path)
+    made: list[list[Any]] = [[] for _ in range(100_000)]
+    return bool(made) and os.path.exists(path)
+
+
+@task
+def looks_for_memory_each_second() -> None:
+    """Have a memory worker free memory at each sign of life, and collect garbage only then."""
+    from pool.engine.kinds import memory
+
+    memory.LOOK_EVERY_S = 0.0
+    gc.set_threshold(0)
+
+
+@task(takes_context=True)
+def keeps_in_cache(context: Any, values: int) -> int:
+    """Keep so many values; how many the worker's cache has then."""
+    for number in range(values):
+        context.worker.cache.set(number, number)
+    return len(context.worker.cache)
+
+
+@task(takes_context=True)
+async def reads_kept_file(context: Any, path: str, size: int, offset: int) -> dict[str, Any]:
+    """A piece of a file that the worker keeps open, and how many files it has opened so far."""
+    files = context.worker.files
+    piece = await asyncio.to_thread(files.read, path, size, offset)
+    return {"pid": os.getpid(), "kind": context.worker.kind, "piece": piece.decode(), "opened": files.opened}
+
+
+@task(timeout=None)
+async def waits_in_threads(calls: int) -> list[int]:
+    """Make so many blocking calls that go on until no further one begins; how many threads made them at a time."""
+    threads: set[str] = set()
+    go = threading.Event()
+
+    def call() -> None:
+        threads.add(threading.current_thread().name)
+        go.wait()
+
+    made = [asyncio.create_task(asyncio.to_thread(call)) for _ in range(calls)]
+    await asyncio.sleep(0)
+    there = sum(thread.name.startswith("pool-io") for thread in threading.enumerate())
+    try:
+        while len(threads) < min(there, calls):
+            await asyncio.sleep(STEP_S)
+        return [there, len(threads)]
+    finally:
+        go.set()
+        await asyncio.gather(*made)

@@ -427,6 +427,17 @@ def times_out_until(path: str) -> str:
     return "not reached"
 
 
+@task(takes_context=True, max_attempts=1, timeout=None)
+def asks_between_steps(context: Any, how: str, started: str) -> None:
+    Path(started).touch()
+    while True:
+        time.sleep(STEP_S)
+        if how == "check":
+            context.check_cancelled()
+        else:
+            context.step("the next one")
+
+
 # Listening ---------------------------------------------------------------------
 
 

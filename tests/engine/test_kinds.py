@@ -73,6 +73,13 @@ def test_compute_worker_steps_back_and_collects_no_garbage_meanwhile(mixed: Engi
     assert {(0, True)} == {(one["nice"], one["collects"]) for one in others}
 
 
+def test_compute_worker_collects_garbage_when_the_job_is_over(mixed: EngineSite) -> None:
+    assert on(mixed, "general", "leaves_waste", mixed.path("general"))["result"], "another while the job runs"
+    for name in ("first", "second"):
+        assert not on(mixed, "compute", "leaves_waste", mixed.path(name))["result"]
+        mixed.wait_for_file(mixed.path(name), limit_s=5)
+
+
 def test_urgency_at_the_disk_follows_the_kind(mixed: EngineSite) -> None:
     urgency = {kind: on(mixed, kind, "sees_worker")["result"]["io"] for kind in ("compute", "io")}
     assert {"compute": [2, 7], "io": [2, 0]} == urgency
@@ -96,6 +103,16 @@ def test_compute_workers_keep_to_one_cpu_each_when_told_to() -> None:
 def test_memory_worker_has_its_pools(mixed: EngineSite) -> None:
     free = on(mixed, "memory", "sees_worker")["result"]["free"]
     assert {"1024": 1000, str(100 * 1024): 100, str(MB): 10} == free
+
+
+def test_memory_worker_frees_what_it_can_when_memory_is_short() -> None:
+    with kind_site("sqlite", "memory", gc_pressure=0) as site:
+        site.start_node(workers=1)
+        run(site, "looks_for_memory_each_second")
+        run(site, "leaves_waste", site.path("collected"))
+        assert run(site, "keeps_in_cache", 100)["result"] >= 50
+        site.wait_for_file(site.path("collected"), limit_s=10)
+        site.wait_until(lambda: run(site, "keeps_in_cache", 0)["result"] < 50, "the cache to be halved")
 
 
 def test_address_space_is_limited_when_told_to() -> None:
@@ -130,6 +147,23 @@ def test_shared_block_is_read_by_other_workers_and_goes_with_its_own(mixed: Engi
     mixed.wait_for_workers(4)
 
 
+def test_file_stays_open_between_jobs_of_an_io_worker(mixed: EngineSite) -> None:
+    path = Path(mixed.path("kept"))
+
+    def read(offset: int) -> dict[str, Any]:
+        return run(mixed, "reads_kept_file", str(path), 4, offset)["result"]  # type: ignore[no-any-return]
+
+    path.write_text("0123456789")
+    first, second = read(0), read(4)
+    assert ("io", "0123", "4567") == (first["kind"], first["piece"], second["piece"])
+    assert {"opened": first["opened"], "pid": first["pid"]}.items() <= second.items()
+    assert 1 == times_open(first["pid"], path)
+    path.write_text("another")
+    third = read(0)
+    assert ("anot", first["opened"] + 1, first["pid"]) == (third["piece"], third["opened"], third["pid"])
+    assert 1 == times_open(first["pid"], path)
+
+
 def test_connections_stay_open_between_jobs(mixed: EngineSite) -> None:
     with server() as (url, ports):
         assert [[200, 200]] * 5 == [run(mixed, "fetches", url, 2)["result"] for _ in range(5)]
@@ -147,6 +181,10 @@ def test_library_task_asks_allowed_hosts_alone(mixed: EngineSite) -> None:
         site.start_node(workers=1)
         answer = run(site, "pool.library.network.network_request", url)["result"]
         assert (200, "hello", True) == (answer["status"], answer["text"], answer["complete"])
+
+
+def times_open(pid: int, path: Path) -> int:
+    return [os.path.realpath(one) for one in Path(f"/proc/{pid}/fd").iterdir()].count(str(path.resolve()))
 
 
 # Which jobs come to them ----------------------------------------------------------

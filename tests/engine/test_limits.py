@@ -42,6 +42,14 @@ def alone() -> Iterator[EngineSite]:
         yield site
 
 
+@pytest.fixture(scope="module")
+def patient() -> Iterator[EngineSite]:
+    """A job that was asked to end is left alone for a minute."""
+    with EngineSite(POOL_FLAG_GRACE_S="60") as site:
+        site.start_node(workers=1)
+        yield site
+
+
 def own_path(site: EngineSite, name: str) -> str:
     return site.path(f"{name}-{time.monotonic_ns()}")
 
@@ -167,6 +175,18 @@ def test_running_job_is_cancelled_by_its_flag(both: EngineSite) -> None:
     assert CancelAnswer.REQUESTED == cancel(both, job)
     found = both.wait_for_job(job)
     assert ("COMPLETED", "ended by itself") == (found["status"], found["result"])
+
+
+@pytest.mark.parametrize("how", ["check", "step"])
+def test_job_that_asks_between_its_steps_ends_there(patient: EngineSite, how: str) -> None:
+    started = own_path(patient, "started")
+    job = patient.enqueue(TASKS + "asks_between_steps", how, started)
+    patient.wait_for_file(started)
+    cancel(patient, job)
+    assert "CANCELLED" == patient.wait_for_job(job)["status"]
+    late = patient.enqueue(TASKS + "asks_between_steps", how, started, options={"timeout": 0.2})
+    found = patient.wait_for_job(late)
+    assert ("TIMEOUT", "pool.domain.errors.JobTimeout") == (found["status"], found["error"]["type"])
 
 
 def test_running_job_is_cancelled_by_an_exception(both: EngineSite) -> None:

@@ -93,6 +93,10 @@ def test_no_more_than_the_streams_run_at_a_time(site: EngineSite) -> None:
     assert {("COMPLETED", 1)} == {(job["status"], job["attempts"]) for job in finish(site, path, jobs)}
 
 
+def test_blocking_calls_of_async_jobs_have_128_threads(one: EngineSite) -> None:
+    assert [128, 128] == run(one, "waits_in_threads", 150)["result"]
+
+
 def test_each_has_its_own_output_context_progress_and_usage(one: EngineSite) -> None:
     path, together, go = own_path(one, "begun"), own_path(one, "together"), own_path(one, "go")
     words = [str(number) for number in range(1, 9)]

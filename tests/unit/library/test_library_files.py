@@ -4,11 +4,13 @@ import base64
 import hashlib
 import json
 import os
+import tracemalloc
 
 import pytest
 
 from pool.library.errors import LibraryError
 from pool.library.files import hash_file, read_file, scan_directory, write_file
+from pool.library.paths import CHUNK
 
 
 def test_several_digests_in_one_pass(folder, grant):
@@ -76,6 +78,18 @@ def test_reading_is_bounded(folder, grant):
     (folder / "a").touch()
     with pytest.raises(LibraryError, match="max_bytes"):
         read_file.func(str(folder / "a"), max_bytes=10**9, grant=grant)
+
+
+@pytest.mark.parametrize("reads", [hash_file.func, read_file.func])
+def test_memory_does_not_grow_with_the_file(folder, grant, reads):
+    (folder / "large").touch()
+    os.truncate(folder / "large", 64 * CHUNK)
+    tracemalloc.start()
+    try:
+        assert 64 * CHUNK == reads(str(folder / "large"), grant=grant)["bytes"]
+        assert tracemalloc.get_traced_memory()[1] < 4 * CHUNK
+    finally:
+        tracemalloc.stop()
 
 
 def test_what_was_written_can_be_read_without_a_grant():
